@@ -1,0 +1,154 @@
+"""Algorithm 1 of Goodfellow et al. (2014), as Radford et al. (2015) train it.
+
+`train` is the printed loop, line for line: an iterator that yields after each iteration, so that its caller decides
+when to report, sample, save or stop. Everything random in a step comes from (seed, step), so a State continued from
+any step goes the way it would have gone. Speed is applied round these lines, not in them.
+"""
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dcgan import latents, mlp, networks
+from dcgan.config import Config
+from dcgan.losses import Loss
+
+Batch = Callable[[int], tuple[Tensor, Tensor | None]]  # the number of a minibatch -> its x and labels y
+Optimizers = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+@dataclass
+class State:
+    """All that training changes."""
+
+    G: nn.Module
+    D: nn.Module
+    G_ema: nn.Module  # the average of G's weights over time: what draws the samples
+    opt_G: torch.optim.Optimizer
+    opt_D: torch.optim.Optimizer
+    step: int = 0
+
+
+class Progress(NamedTuple):
+    """What an iteration saw, still on the device: `.item()` it only when reporting."""
+
+    loss_D: Tensor
+    loss_G: Tensor
+    D_x: Tensor  # D's mean opinion of real pictures, as a probability
+    D_Gz: Tensor  # and of generated ones
+
+
+def train(config: Config, state: State, batch: Batch, loss: Loss) -> Iterator[Progress]:
+    """Algorithm 1: k steps on D, one on G, without end."""
+    while True:
+        begin_step(config, state)
+        for i in range(config.k):
+            x, y = batch(state.step * config.k + i)
+            z = noise(config, x)
+            loss_D, D_x, D_Gz = update_D(state, loss, x, z, y)
+        z = noise(config, x)
+        loss_G = update_G(state, loss, z, y)
+        average(state, config.ema)
+        state.step += 1
+        yield Progress(loss_D, loss_G, D_x, D_Gz)
+
+
+def update_D(state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """One step of D up log D(x) + log(1 - D(G(z))); real and generated pictures go through it apart."""
+    with torch.no_grad():
+        fake = state.G(z, y)
+    real_logits, fake_logits = state.D(x, y), state.D(fake, y)
+    loss_D = loss.D(real_logits, fake_logits)
+    state.opt_D.zero_grad()
+    loss_D.backward()
+    state.opt_D.step()
+    return loss_D.detach(), real_logits.detach().sigmoid().mean(), fake_logits.detach().sigmoid().mean()
+
+
+def update_G(state: State, loss: Loss, z: Tensor, y: Tensor | None) -> Tensor:
+    """One step of G; no gradient is computed for D's weights."""
+    with frozen(state.D):
+        loss_G = loss.G(state.D(state.G(z, y), y))
+        state.opt_G.zero_grad()
+        loss_G.backward()
+    state.opt_G.step()
+    return loss_G.detach()
+
+
+def noise(config: Config, x: Tensor) -> Tensor:
+    """A fresh z for each picture of the minibatch x, from the step's own random numbers."""
+    if config.z == "normal":
+        return torch.randn(len(x), config.z_dim, device=x.device)
+    return torch.rand(len(x), config.z_dim, device=x.device) * 2 - 1
+
+
+def begin_step(config: Config, state: State) -> None:
+    """Seed the step from (seed, step), and set its learning rate and momentum: schedules are in absolute steps."""
+    torch.manual_seed(_mix(config.seed, state.step))
+    scale = config.lr_decay**-state.step
+    if config.fade_to:
+        left = (config.fade_to - state.step) / (config.fade_to - config.fade_from)
+        scale *= min(1.0, max(0.0, left))
+    ramp = min(1.0, state.step / config.momentum_steps) if config.momentum_steps else 0.0
+    for optimizer in (state.opt_G, state.opt_D):
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * scale
+            if config.optimizer == "sgd":
+                group["momentum"] = config.momentum + ramp * (config.momentum_to - config.momentum)
+
+
+@torch.no_grad()
+def average(state: State, decay: float) -> None:
+    """G_ema follows G; early on it follows faster, so that it does not remember the untrained network."""
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    torch._foreach_lerp_(list(state.G_ema.parameters()), list(state.G.parameters()), 1 - decay)
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+def fresh(
+    config: Config, device: str = "cpu", own_networks: tuple | None = None, own_optimizer: Optimizers | None = None
+) -> State:
+    """The State before the first step: weights from the seed, optimizers from the config."""
+    torch.manual_seed(_mix(config.seed, -1))
+    kinds = (
+        own_networks
+        or {"dcgan": (networks.Generator, networks.Discriminator), "mlp": (mlp.Generator, mlp.Discriminator)}[
+            config.network
+        ]
+    )
+    G, D = (kind(config).to(device=device, memory_format=torch.channels_last) for kind in kinds)
+    G_ema = copy.deepcopy(G).requires_grad_(False)
+    opt_G, opt_D = (
+        own_optimizer(network.parameters()) if own_optimizer else optimizer(config, lr, network)
+        for network, lr in ((G, config.lr), (D, config.lr_D or config.lr))
+    )
+    for group in opt_G.param_groups + opt_D.param_groups:
+        group["initial_lr"] = group["lr"]  # what the schedules scale
+    return State(G, D, G_ema, opt_G, opt_D)
+
+
+def optimizer(config: Config, lr: float, network: nn.Module) -> torch.optim.Optimizer:
+    """Momentum as in 2014, or Adam as in 2015; l2 is added to the gradient, as the authors' code does."""
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), lr, config.momentum, weight_decay=config.l2, fused=True)
+    return torch.optim.Adam(network.parameters(), lr, (config.beta1, config.beta2), weight_decay=config.l2, fused=True)
+
+
+def _mix(seed: int, step: int) -> int:
+    """One 64-bit number from (seed, step), by the hash that latents use."""
+    words = latents.philox(np.array([seed], np.uint64), np.array([step], np.int64).astype(np.uint64), stream=2)[0, 0]
+    return int(words[0]) << 31 ^ int(words[1])

@@ -1,0 +1,153 @@
+"""State <-> one safetensors file, with the Config in its header.
+
+The header is JSON and can be read alone (`read_header`, no torch); the tensors are plain numbers. Nothing that is
+loaded runs code. Tensors are named `G.…`, `D.…`, `G_ema.…`, `opt_G.….exp_avg`: by network, parameter and role.
+"""
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dcgan.config import Config
+from dcgan.errors import UserError
+from dcgan.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from dcgan.algorithm import State
+
+FORMAT = "dcgan-1"
+LARGEST_HEADER = 100_000_000  # bytes, as safetensors itself allows
+
+
+@dataclass(frozen=True)
+class Header:
+    config: Config
+    step: int
+    seconds: float = 0.0  # of training, over all its sittings
+    classes: tuple[str, ...] | None = None  # the classes' names
+
+
+def save(path: Path | str, state: "State", header: Header) -> None:
+    import safetensors.torch
+
+    tensors: dict[str, Tensor] = {}
+    for name in ("G", "D", "G_ema"):
+        for key, tensor in getattr(state, name).state_dict().items():
+            tensors[f"{name}.{key}"] = tensor.detach().contiguous()
+    for name, network in (("opt_G", state.G), ("opt_D", state.D)):
+        for key, tensor in _optimizer_tensors(getattr(state, name), network).items():
+            tensors[f"{name}.{key}"] = tensor.detach().contiguous()
+    about = {
+        "format": FORMAT,
+        "config": header.config.to_json(),
+        "step": str(header.step),
+        "seconds": repr(header.seconds),
+        "classes": json.dumps(header.classes),
+    }
+    write_whole(path, safetensors.torch.save(tensors, about))
+
+
+def read_header(path: Path | str) -> Header:
+    """The Config and progress that a checkpoint holds, without reading its tensors."""
+    try:
+        with open(path, "rb") as file:
+            first = file.read(8)
+            length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
+            if not 2 <= length <= LARGEST_HEADER:
+                raise UserError(
+                    f"{path}: it is not a dcgan checkpoint; give a run's folder, or its checkpoints/last.safetensors"
+                )
+            text = file.read(length)
+            end = file.seek(0, 2)
+    except OSError as error:
+        raise UserError(f"{path}: it cannot be read ({error.strerror}); check the name and its permissions") from None
+    try:
+        held = json.loads(text)
+        about = held["__metadata__"]
+        if about["format"] != FORMAT:
+            raise KeyError("format")
+        needed = 8 + length + max(part["data_offsets"][1] for name, part in held.items() if name != "__metadata__")
+        classes = json.loads(about["classes"])
+        header = Header(
+            Config.from_json(about["config"], str(path)),
+            int(about["step"]),
+            float(about["seconds"]),
+            tuple(classes) if classes else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{path}: it is not a dcgan checkpoint, or its beginning is damaged; "
+            "give a run's folder, or its checkpoints/last.safetensors"
+        ) from None
+    if end < needed:
+        raise UserError(
+            f"{path}: it is cut short ({end:,} of {needed:,} bytes); copy it again, or delete it and train anew"
+        )
+    return header
+
+
+def read(path: Path | str) -> "tuple[Header, dict[str, Tensor]]":
+    import safetensors
+    import safetensors.torch
+
+    header = read_header(path)
+    try:
+        return header, safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(f"{path}: it is damaged ({error}); copy it again, or delete it and train anew") from None
+
+
+def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Path | str) -> None:
+    """Put a checkpoint's tensors into a State built from the same Config."""
+    load_networks({name: getattr(state, name) for name in ("G", "D", "G_ema")}, tensors, path)
+    for name, network in (("opt_G", state.G), ("opt_D", state.D)):
+        held = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+        _fill_optimizer(getattr(state, name), network, held)
+    state.step = header.step
+
+
+def load_networks(networks: "dict[str, nn.Module]", tensors: "dict[str, Tensor]", path: Path | str) -> None:
+    for name, network in networks.items():
+        part = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+        wanted = network.state_dict()
+        if {key: t.shape for key, t in part.items()} != {key: t.shape for key, t in wanted.items()}:
+            odd = sorted(
+                key
+                for key in wanted.keys() | part.keys()
+                if key not in part or key not in wanted or part[key].shape != wanted[key].shape
+            )
+            raise UserError(
+                f"{path}: its {name} does not fit the network of its config (at {odd[0]}); "
+                "it was made by another version, or with a network of your own: hand that to dcgan.load"
+            )
+        network.load_state_dict(part)
+
+
+def _optimizer_tensors(optimizer: "Optimizer", network: "nn.Module") -> "dict[str, Tensor]":
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    return {
+        f"{names[parameter]}.{key}": value
+        for parameter, held in optimizer.state.items()
+        for key, value in held.items()
+        if value is not None
+    }
+
+
+def _fill_optimizer(optimizer: "Optimizer", network: "nn.Module", held: "dict[str, Tensor]") -> None:
+    import torch
+
+    parameters = dict(network.named_parameters())
+    order = {name: i for i, name in enumerate(parameters)}
+    state: dict[int, dict] = {}
+    for key, tensor in held.items():
+        name, role = key.rsplit(".", 1)
+        like = parameters[name]
+        if tensor.shape == like.shape:  # fused kernels read memory in order: a moment must be laid out as its weight
+            tensor = torch.empty_like(like, requires_grad=False).copy_(tensor)
+        state.setdefault(order[name], {})[role] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

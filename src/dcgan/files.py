@@ -1,0 +1,76 @@
+"""Files that are written whole or not at all, and locks that die with their holder."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dcgan.errors import UserError
+
+
+def write_whole(path: Path | str, content: bytes) -> None:
+    """A temporary file beside it, fsync, rename: a reader sees the old file or the new one, never half of one."""
+    path = Path(path)
+    name = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: it cannot be written ({error.strerror or error}); "
+            "free some space, or choose another place with --out"
+        ) from None
+    finally:
+        if name:
+            Path(name).unlink(missing_ok=True)
+
+
+def write_new(path: Path | str, content: bytes, overwrite: bool = False) -> None:
+    """`write_whole`, but what stands there already is kept unless it is the same, or the user said so."""
+    path = Path(path)
+    if path.exists() and not overwrite and (path.is_dir() or path.read_bytes() != content):
+        raise UserError(f"{path}: there is such a file already; choose another name, or add --overwrite")
+    write_whole(path, content)
+
+
+@contextlib.contextmanager
+def lock(path: Path | str, held: str) -> Iterator[None]:
+    """Hold a file's lock, or raise `held` as a UserError; the system frees it when this process ends, however it does."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")  # noqa: SIM115 -- open for as long as the lock is held
+    except OSError as error:
+        raise UserError(f"{path}: it cannot be written ({error.strerror}); choose another place") from None
+    with file:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(held) from None
+        yield
+
+
+def remove_parts(folder: Path) -> None:
+    """Clear what a killed `write_whole` left: call it under the folder's lock."""
+    for left in folder.rglob(".*.part"):
+        left.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

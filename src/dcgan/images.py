@@ -1,0 +1,85 @@
+"""The one place where uint8 meets floats, and where pictures become files.
+
+Inside the networks a picture is float [N, C, H, W] in [-1, 1] (or [0, 1] under a sigmoid output); everywhere else
+it is uint8 [N, H, W, C]. Grids, PNG and animations are made here, written whole or not at all.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from dcgan.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def to_float(images: "np.ndarray | Tensor", output: str = "tanh", device: "str | None" = None) -> "Tensor":
+    """uint8 [N, H, W, C] -> float32 [N, C, H, W] in the range of G's output, channels last in memory."""
+    import torch
+
+    x = torch.as_tensor(images, device=device).permute(0, 3, 1, 2).float()  # a view: channels-last strides stay
+    return x.mul_(2 / 255).sub_(1) if output == "tanh" else x.mul_(1 / 255)
+
+
+def to_uint8(x: "Tensor", output: str = "tanh") -> np.ndarray:
+    """Float [N, C, H, W] -> uint8 [N, H, W, C], rounded to the nearest; the inverse of `to_float`."""
+    x = x.detach().float()
+    grey = (x + 1) * 127.5 if output == "tanh" else x * 255
+    return grey.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def picture(image: np.ndarray) -> Image.Image:
+    """uint8 [H, W, C] -> a Pillow image."""
+    channels = image.shape[-1]
+    return Image.fromarray(image[..., 0] if channels == 1 else image, MODES[channels])
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """uint8 [N, H, W, C] -> one sheet [H', W', C], nearly square unless told, on white (clear, with alpha)."""
+    n, h, w, c = images.shape
+    columns = min(columns or int(np.ceil(np.sqrt(n * h / w))), n)
+    rows = -(-n // columns)
+    sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, c), 255, np.uint8)
+    if c == 4:
+        sheet[..., 3] = 0
+    for i, image in enumerate(images):
+        top, left = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
+        sheet[top : top + h, left : left + w] = image
+    return sheet
+
+
+def enlarge(image: np.ndarray, least: int = 512) -> np.ndarray:
+    """Whole-number enlargement, so that the shorter side of a sheet of small pictures has at least so many pixels."""
+    factor = max(1, -(-least // min(image.shape[:2])))
+    return image.repeat(factor, 0).repeat(factor, 1)
+
+
+def save_png(path: Path | str, image: np.ndarray, text: dict[str, str] | None = None) -> None:
+    """Write uint8 [H, W, C] as PNG; `text` (the recipe) goes into its metadata."""
+    notes = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        notes.add_itxt(key, value)
+    buffer = io.BytesIO()
+    picture(image).save(buffer, "PNG", pnginfo=notes)
+    write_whole(path, buffer.getvalue())
+
+
+def save_animation(path: Path | str, frames: Sequence[np.ndarray], milliseconds: int = 120, hold: int = 1500) -> None:
+    """A looping WebP or GIF (by the name's ending) that rests on its last frame."""
+    pictures = [picture(frame) for frame in frames]
+    times = [milliseconds] * (len(frames) - 1) + [hold]
+    buffer = io.BytesIO()
+    if str(path).endswith(".gif"):
+        pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=times, loop=0)
+    else:
+        pictures[0].save(
+            buffer, "WEBP", save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=85, method=2
+        )
+    write_whole(path, buffer.getvalue())

@@ -1,0 +1,251 @@
+"""DCGAN's two networks at any size (Radford et al., section 3 and figure 1), from one definition each.
+
+    G: z -> projected to a 4x4 map (4 to 7 a side, by the size) -> doubled until the picture's size -> tanh
+    D: picture -> halved until that small map -> flattened -> one logit
+
+Maps double towards the small end, up to 8 x width. Every layer of the paper is a line here; every guideline is a
+setting of Config. `Generator.maps` and `Discriminator.maps` give what lies between: the hidden maps that forgetting,
+guided backprop, feature extraction and the studio look at.
+"""
+
+import contextlib
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcgan.config import Config, doublings
+
+
+class BatchNorm(nn.Module):
+    """y = gain * (x - mean) / sqrt(variance + eps) + bias (Ioffe & Szegedy, 2015), each map over batch and place.
+
+    In training the statistics are the minibatch's, always, and nothing is kept. For use they are those that
+    `measure` computed; before that there are none, and a batch's own would make a picture depend on its neighbours.
+    """
+
+    def __init__(self, maps: int, eps: float, affine: bool):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(maps)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(maps)) if affine else None
+        self.mean: Tensor
+        self.var: Tensor
+        self.register_buffer("mean", torch.zeros(maps))
+        self.register_buffer("var", torch.ones(maps))
+        self.sums: list[tuple[Tensor, Tensor]] | None = None  # while measuring: (mean, variance) of each batch
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.sums is not None:
+            var, mean = torch.var_mean(x.float(), [d for d in range(x.dim()) if d != 1], correction=0)
+            self.sums.append((mean, var))
+        if self.training:
+            return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, False, 0.0, self.eps)
+
+
+@torch.no_grad()
+def measure(network: nn.Module, batches: list[tuple]) -> None:
+    """Set batch norm's statistics for use, computed in one pass over fixed inputs (not averaged along the way).
+
+    Each batch is normalised by its own statistics, as in training; variance over all = mean of variances +
+    variance of means. Equal batches are assumed.
+    """
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    for norm in norms:
+        norm.sums = []
+    was_training = network.training
+    network.train()
+    try:
+        for inputs in batches:
+            network(*inputs)
+        for norm in norms:
+            means, variances = (torch.stack(kind) for kind in zip(*norm.sums or [], strict=True))
+            norm.mean.copy_(means.mean(0))
+            norm.var.copy_(variances.mean(0) + means.var(0, correction=0))
+    finally:
+        for norm in norms:
+            norm.sums = None
+        network.train(was_training)
+
+
+class Layer(nn.Module):
+    """A linear or convolutional map, its batch norm, its rectifier; where norm is taken out, a bias stands in."""
+
+    def __init__(self, linear: nn.Module, norm: BatchNorm | None, activation: nn.Module):
+        super().__init__()
+        self.linear, self.norm, self.activation = linear, norm, activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.finish(self.linear(x))
+
+    def finish(self, x: Tensor) -> Tensor:
+        return self.activation(x if self.norm is None else self.norm(x))
+
+
+def _activation(kind: str, slope: float) -> nn.Module:
+    return nn.LeakyReLU(slope) if kind == "leaky" else nn.ReLU()
+
+
+class Doubling(nn.Module):
+    """Twice the side: a fractionally-strided convolution, or nearest-neighbour resizing and a convolution."""
+
+    def __init__(self, maps_in: int, maps_out: int, kernel: int, up: str, bias: bool):
+        super().__init__()
+        self.up = up
+        if up == "transposed":
+            # exactly doubling: 4x4 pads 1; 5x5 pads 2 and adds one row and column at the end
+            self.conv = nn.ConvTranspose2d(maps_in, maps_out, kernel, 2, (kernel - 1) // 2, kernel % 2, bias=bias)
+        else:
+            side = kernel - 1 + kernel % 2  # an odd side keeps the size: 4 -> 3x3, 5 -> 5x5
+            self.conv = nn.Conv2d(maps_in, maps_out, side, 1, side // 2, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x if self.up == "transposed" else F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class Network(nn.Module):
+    """What both share: labels that join every layer's input, and bf16 inside with float32 at the border."""
+
+    precision = "float32"
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.classes = config.classes if config.conditional else 0
+
+    def lowered(self, x: Tensor) -> contextlib.AbstractContextManager:
+        if self.precision == "bf16":
+            return torch.autocast(x.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def join(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Concatenate the one-hot label, as numbers to a vector or as constant maps to maps (authors' MNIST code)."""
+        if not self.classes:
+            return x
+        assert y is not None, "a conditional network needs labels"
+        hot = F.one_hot(y, self.classes).to(x.dtype)
+        if x.dim() == 4:
+            hot = hot[:, :, None, None].expand(-1, -1, *x.shape[2:])
+            return torch.cat([x, hot], 1).contiguous(memory_format=torch.channels_last)
+        return torch.cat([x, hot], 1)
+
+    def initialise(self) -> None:
+        """Weights N(0, 0.02), gains N(1, 0.02), biases 0 (Radford et al., section 4; their code)."""
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.normal_(module.weight, 0.0, 0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, BatchNorm) and module.weight is not None:
+                nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+class Generator(Network):
+    """[N, z_dim] (and labels [N]) -> pictures [N, C, H, W]."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        assert config.size is not None
+        assert config.channels is not None
+        depth, labels = doublings(config.size), self.classes
+        self.base = (config.size[0] >> depth, config.size[1] >> depth)
+        widths = [config.width * min(8, 2 ** (depth - 1 - i)) for i in range(depth)]
+        hidden_norm = config.norm_G == "batch"
+
+        def layer(linear: nn.Module, maps: int) -> Layer:
+            norm = BatchNorm(maps, config.norm_eps, config.norm_affine) if hidden_norm else None
+            return Layer(linear, norm, _activation(config.activation_G, config.slope))
+
+        inputs = config.z_dim + labels
+        self.dense = None
+        if config.dense:
+            self.dense = layer(nn.Linear(inputs, config.dense, bias=not hidden_norm), config.dense)
+            inputs = config.dense + labels
+        # Projection without bias; its norm over each map (as a 4x4 transposed convolution from 1x1 would have it)
+        # or over each unit (authors' code).
+        units = widths[0] * self.base[0] * self.base[1]
+        self.per_unit = config.norm_project == "unit"
+        self.project = layer(nn.Linear(inputs, units, bias=not hidden_norm), units if self.per_unit else widths[0])
+        self.hidden = nn.ModuleList(
+            layer(Doubling(a + labels, b, config.kernel, config.up, bias=not hidden_norm), b)
+            for a, b in zip(widths, widths[1:], strict=False)
+        )
+        out = Doubling(widths[-1] + labels, config.channels, config.kernel, config.up, bias=not hidden_norm)
+        norm_out = BatchNorm(config.channels, config.norm_eps, config.norm_affine) if config.norm_G_out else None
+        self.out = Layer(out, norm_out, nn.Tanh() if config.output == "tanh" else nn.Sigmoid())
+        self.initialise()
+
+    def maps(self, z: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """Every hidden map after its rectifier, small to large, and the picture last."""
+        with self.lowered(z):
+            x = self.join(z, y)
+            if self.dense is not None:
+                x = self.join(self.dense(x), y)
+            shape = (len(z), -1, *self.base)
+            x = self.project.linear(x)
+            x = self.project.finish(x).view(shape) if self.per_unit else self.project.finish(x.view(shape))
+            kept = [x.contiguous(memory_format=torch.channels_last)]
+            for layer in self.hidden:
+                kept.append(layer(self.join(kept[-1], y)))
+            kept.append(self.out(self.join(kept[-1], y)).float())
+        return kept
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.maps(z, y)[-1]
+
+
+class Discriminator(Network):
+    """Pictures [N, C, H, W] (and labels [N]) -> one logit each, [N]."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        assert config.size is not None
+        assert config.channels is not None
+        depth, labels = doublings(config.size), self.classes
+        width = config.width_D or config.width
+        widths = [width * min(8, 2**i) for i in range(depth)]
+        hidden_norm = config.norm_D == "batch"
+
+        def layer(linear: nn.Module, maps: int, normed: bool) -> Layer:
+            norm = BatchNorm(maps, config.norm_eps, config.norm_affine) if normed else None
+            return Layer(linear, norm, _activation(config.activation_D, config.slope))
+
+        self.hidden = nn.ModuleList()
+        for i, (a, b) in enumerate(zip([config.channels, *widths], widths, strict=False)):
+            normed = hidden_norm if i else config.norm_D_in
+            conv = nn.Conv2d(a + labels, b, config.kernel, 2, (config.kernel - 1) // 2, bias=not hidden_norm)
+            self.hidden.append(layer(conv, b, normed))
+        inputs = widths[-1] * (config.size[0] >> depth) * (config.size[1] >> depth) + labels
+        self.dense = None
+        if config.dense:
+            linear = nn.Linear(inputs, config.dense, bias=not hidden_norm)
+            self.dense = layer(linear, config.dense, hidden_norm)
+            inputs = config.dense + labels
+        self.out = nn.Linear(inputs, 1, bias=not hidden_norm)
+        self.initialise()
+
+    def maps(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """Every convolution's maps after its rectifier, large to small: D's features."""
+        kept = []
+        with self.lowered(x):
+            for layer in self.hidden:
+                x = layer(self.join(x, y))
+                kept.append(x)
+        return kept
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        top = self.maps(x, y)[-1]
+        with self.lowered(top):
+            flat = self.join(top.flatten(1), y)
+            if self.dense is not None:
+                flat = self.join(self.dense(flat), y)
+            return self.out(flat).float().squeeze(1)
+
+
+def pooled(maps: list[Tensor]) -> Tensor:
+    """Each layer's maps max-pooled to 4x4, flattened, concatenated (Radford et al., section 5.1): [N, features]."""
+    return torch.cat([F.adaptive_max_pool2d(m.float(), 4).flatten(1) for m in maps], 1)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
