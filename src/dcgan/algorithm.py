@@ -21,6 +21,7 @@ from dcgan.losses import Loss
 
 Batch = Callable[[int], tuple[Tensor, Tensor | None]]  # the number of a minibatch -> its x and labels y
 Optimizers = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+NETWORKS = {"dcgan": (networks.Generator, networks.Discriminator), "mlp": (mlp.Generator, mlp.Discriminator)}
 
 
 @dataclass
@@ -124,12 +125,7 @@ def fresh(
 ) -> State:
     """The State before the first step: weights from the seed, optimizers from the config."""
     torch.manual_seed(_mix(config.seed, -1))
-    kinds = (
-        own_networks
-        or {"dcgan": (networks.Generator, networks.Discriminator), "mlp": (mlp.Generator, mlp.Discriminator)}[
-            config.network
-        ]
-    )
+    kinds = own_networks or NETWORKS[config.network]
     G, D = (kind(config).to(device=device, memory_format=torch.channels_last) for kind in kinds)
     G_ema = copy.deepcopy(G).requires_grad_(False)
     opt_G, opt_D = (

@@ -279,7 +279,7 @@ def doublings(size: Size) -> int:
 
 def check_size(size: Size, network: str = "dcgan") -> None:
     shown = str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
-    if not (8 <= min(size) and max(size) <= 512):
+    if min(size) < 8 or max(size) > 512:
         raise UserError(f"--size {shown}: sides go from 8 to 512 pixels; choose 32 or 64 to begin with")
     step = 2 ** doublings(size)
     if network == "dcgan" and (size[0] % step or size[1] % step):

@@ -42,7 +42,7 @@ def write_new(path: Path | str, content: bytes, overwrite: bool = False) -> None
 
 @contextlib.contextmanager
 def lock(path: Path | str, held: str) -> Iterator[None]:
-    """Hold a file's lock, or raise `held` as a UserError; the system frees it when this process ends, however it does."""
+    """Hold a file's lock, or raise `held` as a UserError; the system frees it when this process ends, anyhow."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b")  # noqa: SIM115 -- open for as long as the lock is held

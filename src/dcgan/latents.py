@@ -97,7 +97,8 @@ _TOKEN = re.compile(
     r"""\s*(?: (?P<sign>[+-])
              | ~(?P<noise>\d+)
              | @(?P<label>\d+)
-             | (?:(?P<weight>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*\*\s*)? (?:\#(?P<name>[\w.-]*\w) | (?P<seeds>\d+(?:\s*,\s*\d+)*)) (?![\w.*])
+             | (?:(?P<weight>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*\*\s*)?
+               (?:\#(?P<name>[\w.-]*\w) | (?P<seeds>\d+(?:\s*,\s*\d+)*)) (?![\w.*])
            )""",
     re.VERBOSE,
 )

@@ -9,6 +9,7 @@ guided backprop, feature extraction and the studio look at.
 """
 
 import contextlib
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -168,7 +169,7 @@ class Generator(Network):
         self.project = layer(nn.Linear(inputs, units, bias=not hidden_norm), units if self.per_unit else widths[0])
         self.hidden = nn.ModuleList(
             layer(Doubling(a + labels, b, config.kernel, config.up, bias=not hidden_norm), b)
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in itertools.pairwise(widths)
         )
         out = Doubling(widths[-1] + labels, config.channels, config.kernel, config.up, bias=not hidden_norm)
         norm_out = BatchNorm(config.channels, config.norm_eps, config.norm_affine) if config.norm_G_out else None
@@ -211,7 +212,7 @@ class Discriminator(Network):
             return Layer(linear, norm, _activation(config.activation_D, config.slope))
 
         self.hidden = nn.ModuleList()
-        for i, (a, b) in enumerate(zip([config.channels, *widths], widths, strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise([config.channels, *widths])):
             normed = hidden_norm if i else config.norm_D_in
             conv = nn.Conv2d(a + labels, b, config.kernel, 2, (config.kernel - 1) // 2, bias=not hidden_norm)
             self.hidden.append(layer(conv, b, normed))
