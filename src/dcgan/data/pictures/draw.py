@@ -1,0 +1,140 @@
+"""Anti-aliased drawing with numpy and Pillow: flat shapes on a large canvas, reduced to the size asked for.
+
+A canvas has a colour and, in its fourth channel, a *material*: how strongly each of two soft light fields acts on
+the spot (`Canvas.lit`). So one canvas and one reduction give flat shapes with clean edges and smooth shading.
+Coordinates are those of the picture, [-1, 1] from left to right and from top to bottom, or those of the current view.
+Points are rounded to whole canvas pixels before drawing, so that the last bit of a sine cannot change a picture.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+Colour = tuple[float, float, float]
+Points = np.ndarray  # [n, 2]
+
+CANVAS = 384  # canvas pixels a side at least: a multiple of 16, 32, 48, 64, 96 and 128
+CIRCLE = np.array([(math.cos(2 * math.pi * i / 40), math.sin(2 * math.pi * i / 40)) for i in range(40)])
+
+
+def mix(a: Colour, b: Colour, t: float) -> Colour:
+    return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t)
+
+
+def times(colour: Colour, factor: float) -> Colour:
+    return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
+
+
+def ramp(colours: Sequence[Colour], t: float) -> Colour:
+    """The colour at t in [0, 1] along evenly spaced stops."""
+    place = min(max(t, 0.0), 1.0) * (len(colours) - 1)
+    i = min(int(place), len(colours) - 2)
+    return mix(colours[i], colours[i + 1], place - i)
+
+
+def smooth(t: float) -> float:
+    """0 below 0, 1 above 1, and a soft step between."""
+    t = min(max(t, 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def curve(points: Sequence[tuple[float, float]] | Points, closed: bool = False, steps: int = 6) -> Points:
+    """A Catmull-Rom curve through the points."""
+    p = np.asarray(points, dtype=np.float64)
+    p = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
+    a, b, c, d = (q[:, None, :] for q in (p[:-3], p[1:-2], p[2:-1], p[3:]))
+    t = (np.arange(steps) / steps)[None, :, None]
+    line = b + 0.5 * t * ((c - a) + t * ((2 * a - 5 * b + 4 * c - d) + t * (3 * (b - c) + d - a)))
+    line = line.reshape(-1, 2)
+    return line if closed else np.concatenate([line, p[-1:]])
+
+
+def ribbon(line: Points, widths: float | Points) -> Points:
+    """The outline of a line drawn with a pen; `widths` is one for all, or one for each point."""
+    step = np.empty_like(line)
+    step[1:-1] = line[2:] - line[:-2]
+    step[0], step[-1] = line[1] - line[0], line[-1] - line[-2]
+    length = np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2) + 1e-9
+    half = np.stack([-step[:, 1], step[:, 0]], axis=1) * (0.5 * np.asarray(widths) / length)[:, None]
+    return np.concatenate([line + half, (line - half)[::-1]])
+
+
+class Canvas:
+    def __init__(self, size: int, background: Colour, material: int = 0) -> None:
+        self.size = size
+        self.factor = max(3, -(-CANVAS // size))
+        self.pixels = size * self.factor
+        # CMYK is Pillow's mode of four plain channels: RGBA would weigh the colours by the fourth when it reduces.
+        self.image = Image.new("CMYK", (self.pixels, self.pixels), _ink(background, material))
+        self.pen = ImageDraw.Draw(self.image)
+        self.material = material
+        self.view()
+
+    def view(self, x: float = 0.0, y: float = 0.0, scale: float = 1.0, roll: float = 0.0) -> None:
+        """From here on, coordinates are those of a frame at (x, y), enlarged by scale, rotated by roll radians."""
+        self._at = (x, y)
+        self._axes = (scale * math.cos(roll), scale * math.sin(roll))
+
+    def shape(self, points: Points, colour: Colour) -> None:
+        if self._at == (0.0, 0.0) and self._axes == (1.0, 0.0):
+            x, y = points[:, 0], points[:, 1]
+        else:
+            (c, s), (x0, y0) = self._axes, self._at
+            x, y = x0 + c * points[:, 0] - s * points[:, 1], y0 + s * points[:, 0] + c * points[:, 1]
+        corners = np.floor(np.stack([x, y], axis=1) * (self.pixels / 2) + (self.pixels / 2 + 0.5))
+        self.pen.polygon(corners.ravel().tolist(), fill=_ink(colour, self.material))
+
+    def polygon(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
+        self.shape(np.array(points, dtype=np.float64), colour)
+
+    def blob(self, points: Sequence[tuple[float, float]] | Points, colour: Colour, steps: int = 6) -> None:
+        """The closed curve through the points, filled."""
+        self.shape(curve(points, closed=True, steps=steps), colour)
+
+    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
+        self.shape(CIRCLE * (rx, ry) + (x, y), colour)
+
+    def soft(self, x: float, y: float, rx: float, ry: float, colour: Colour, edge: Colour, steps: int = 5) -> None:
+        """An ellipse that goes from `colour` in the middle to `edge` at its rim, in rings."""
+        for i in range(steps):
+            r = 1 - i / steps
+            self.ellipse(x, y, rx * r, ry * r, mix(edge, colour, (i + 1) / steps))
+
+    def stroke(self, points: Sequence[tuple[float, float]] | Points, width: float, colour: Colour, *,
+               taper: bool = False, steps: int = 6) -> None:  # fmt: skip
+        """A smooth line through the points; with taper, its ends are thin."""
+        line = curve(points, steps=steps)
+        if taper:
+            t = np.linspace(-1, 1, len(line))
+            self.shape(ribbon(line, width * (1 - 0.85 * t * t)), colour)
+        else:
+            self.shape(ribbon(line, width), colour)
+            for x, y in (line[0], line[-1]):
+                self.ellipse(x, y, width / 2, width / 2, colour)
+
+    def pixels_and_material(self) -> tuple[np.ndarray, np.ndarray]:
+        """Colours [size, size, 3] from 0 to 255 and materials [size, size, 1] from 0 to 1, both float32."""
+        small = np.asarray(self.image.reduce(self.factor), dtype=np.float32)
+        return small[..., :3], small[..., 3:] / np.float32(255)
+
+
+def _ink(colour: Colour, material: int) -> tuple[int, int, int, int]:
+    r, g, b = (min(255, max(0, int(c + 0.5))) for c in colour)
+    return r, g, b, material
+
+
+_GRIDS: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+
+def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """x [1, size] and y [size, 1] of the pixels' centres in [-1, 1], float32."""
+    if size not in _GRIDS:
+        line = ((2 * np.arange(size) + 1) / size - 1).astype(np.float32)
+        _GRIDS[size] = (line[None, :], line[:, None])
+    return _GRIDS[size]
+
+
+def to_bytes(pixels: np.ndarray) -> np.ndarray:
+    return (np.clip(pixels, 0, 255) + np.float32(0.5)).astype(np.uint8)
