@@ -61,6 +61,14 @@ def ribbon(line: Points, widths: float | Points) -> Points:
     return np.concatenate([line + half, (line - half)[::-1]])
 
 
+def ring(outline: Points, thick: float) -> Points:
+    """A closed outline drawn with a pen: once round outside, once back inside."""
+    closed = np.concatenate([outline[-1:], outline, outline[:2]])
+    both = ribbon(closed, thick)
+    n = len(closed)
+    return np.concatenate([both[1 : n - 1], both[n + 1 : 2 * n - 1]])
+
+
 class Canvas:
     def __init__(self, size: int, background: Colour, material: int = 0) -> None:
         self.size = size

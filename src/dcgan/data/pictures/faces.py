@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .draw import Canvas, Colour, Points, curve, grid, mix, ramp, smooth, times, to_bytes
+from .draw import CIRCLE, Canvas, Colour, Points, curve, grid, mix, ramp, ribbon, ring, smooth, times, to_bytes
 from .factors import Category, Continuous, Detail, Factor, Value, uniforms
 
 FACTORS: dict[str, Factor] = {
@@ -101,7 +101,7 @@ def render(f: Mapping[str, Value], size: int) -> np.ndarray:
 
     head = Head(style, f["turn"])
     canvas = Canvas(size, background, material=0)
-    x, y, scale = 0.07 * f["x"], -0.05 + 0.05 * f["y"], 0.51 + 0.04 * f["scale"]
+    x, y, scale = 0.08 * f["x"], -0.05 + 0.05 * f["y"], 0.55 + 0.045 * f["scale"]
     roll = 0.05 * (2 * u[4] - 1)
 
     canvas.material = 255
@@ -114,20 +114,24 @@ def render(f: Mapping[str, Value], size: int) -> np.ndarray:
     _ear(canvas, head, -near, skin, jewel=None)
     canvas.blob(head.outline(), skin, steps=4)
     _cheeks(canvas, head, man, skin, u)
+    lenses = _lenses(head, square=u[11])
+    if f["glasses"]:
+        for lens in lenses:
+            canvas.shape(lens, mix(skin, (226, 240, 250), 0.3))
     _eyes(canvas, head, f, man, skin, ink, hair_colour if hair != "bald" else mix(ink, hair_colour, 0.3))
     _nose(canvas, head, skin, u)
     _mouth(canvas, head, f["mouth"], man, skin, ink)
     _ear(canvas, head, near, skin, jewel=None if man else (250, 214, 110))
     _front_hair(canvas, head, hair, hair_colour, skin, u)
     if f["glasses"]:
-        _glasses(canvas, head, FRAME[int(u[5] * len(FRAME))], u)
+        _glasses(canvas, head, lenses, FRAME[int(u[5] * len(FRAME))])
 
     pixels, material = canvas.pixels_and_material()
     gx, gy = grid(size)
     # Light from the upper left on a ball as large as the head; behind it a bright spot at the same side.
     nx, ny = (gx - np.float32(x)) / np.float32(1.1 * scale), (gy - np.float32(y)) / np.float32(1.1 * scale)
-    on_head = 1 + np.clip(-0.07 * nx - 0.06 * ny - 0.05 * (nx * nx + ny * ny) + 0.05, -0.17, 0.12)
-    behind = 1.05 - 0.06 * ((gx + 0.4) ** 2 + (gy + 0.5) ** 2)
+    on_head = 1 + np.clip(-0.07 * nx - 0.06 * ny - 0.05 * (nx * nx + ny * ny) + 0.05, -0.12, 0.12)
+    behind = 1.05 - 0.035 * ((gx + 0.4) ** 2 + (gy + 0.5) ** 2)
     light = behind[..., None] + (on_head - behind)[..., None] * material
     return to_bytes(pixels * light)
 
@@ -143,8 +147,9 @@ def _body(canvas: Canvas, head: Head, man: bool, skin: Colour, shirt: Colour) ->
     ], shirt)  # fmt: skip
     top = head.shift(0.6) * 0.6
     if not man:  # a round neckline
-        canvas.ellipse(lean, drop - 0.02, 0.62, 0.42, times(shirt, 0.86))
-        canvas.ellipse(lean, drop - 0.05, 0.56, 0.38, skin)
+        for wide, deep, colour in ((0.66, 0.5, times(shirt, 0.86)), (0.58, 0.43, skin)):
+            canvas.shape(curve([(lean - wide, drop + 0.03), (lean - 0.64 * wide, drop + 0.68 * deep), (lean, drop + deep),
+                                (lean + 0.64 * wide, drop + 0.68 * deep), (lean + wide, drop + 0.03)]), colour)
     canvas.polygon([(top - neck, 0.4), (top + neck, 0.4), (lean + neck + 0.04, drop + 0.1), (lean, drop + 0.3),
                     (lean - neck - 0.04, drop + 0.1)], skin)  # fmt: skip
     canvas.blob([(top - neck, 0.5), (top + neck, 0.5), (lean + neck, 1.08), (lean + 0.1 * head.sin, 1.27),
@@ -176,7 +181,7 @@ def _ear(canvas: Canvas, head: Head, side: int, skin: Colour, jewel: Colour | No
 
 def _cheeks(canvas: Canvas, head: Head, man: bool, skin: Colour, u: list[float]) -> None:
     if man:  # the shade of a beard, up to the cheekbones
-        shade = mix(skin, (70, 62, 68), 0.3)
+        shade = mix(skin, mix(times(skin, 0.3), (58, 52, 62), 0.45), 0.34)
         line = [head.at(a, v) for a, v in ((-1.5, 0.3), (-1.0, 0.5), (-0.55, 0.44), (0.0, 0.4), (0.55, 0.44), (1.0, 0.5),
                                            (1.5, 0.3))]  # fmt: skip
         jaw = [head.side(1, v, -0.015) for v in (0.5, 0.72, 0.88, 0.97)] + [head.side(1, 0.99)]
@@ -191,30 +196,38 @@ def _cheeks(canvas: Canvas, head: Head, man: bool, skin: Colour, u: list[float])
 
 def _eyes(canvas: Canvas, head: Head, f: Mapping[str, Value], man: bool, skin: Colour, ink: Colour,
           brow: Colour) -> None:  # fmt: skip
-    openness = 0.5 + 0.5 * f["eyes"]
-    height = 0.075 + 0.055 * openness
+    height = 0.105 + 0.035 * f["eyes"]
+    line = ink if man else times(ink, 0.6)
     for side in (-1, 1):
         azimuth = side * 0.44
         x, y = head.at(azimuth, 0.06)
         flat = 0.25 + 0.75 * head.facing(azimuth)
-        w = (0.18 if man else 0.2) * flat
-        lid = [(x - w, y + 0.01), (x - 0.55 * w, y - 0.8 * height), (x, y - height), (x + 0.55 * w, y - 0.8 * height),
-               (x + w, y + 0.01)]  # fmt: skip
-        canvas.blob([*lid, (x + 0.5 * w, y + 0.75 * height), (x - 0.5 * w, y + 0.75 * height)], WHITE)
-        look = x + 0.035 * head.sin
-        iris = 0.105
-        canvas.ellipse(look, y - 0.01, iris * (0.5 + 0.5 * flat), min(iris, 0.95 * height), EYE[int(f["eye_colour"])])
-        canvas.ellipse(look, y - 0.01, 0.055 * flat, min(0.06, 0.7 * height), (28, 22, 26))
-        canvas.ellipse(look - 0.035, y - 0.04, 0.024, 0.024, WHITE)
-        canvas.stroke(lid, 0.05 if man else 0.075, ink if man else times(ink, 0.6))
+        w = (0.185 if man else 0.2) * flat
+        eye = CIRCLE * (w, height) + (x, y)
+        eye[:, 1] = np.where(eye[:, 1] > y, y + 0.8 * (eye[:, 1] - y), eye[:, 1])
+        canvas.shape(eye, (250, 247, 244))
+        look = x + 0.03 * head.sin
+        for radius, colour in ((0.125, EYE[int(f["eye_colour"])]), (0.065, (28, 22, 26))):
+            iris = CIRCLE * (radius * (0.4 + 0.6 * flat), radius) + (look, y - 0.01)
+            canvas.shape(_within(iris, x, y, w, height), colour)
+        canvas.ellipse(look - 0.04, y - 0.05, 0.028, 0.028, WHITE)
+        lid = [(x + w * i, y - height * math.sqrt(1 - i * i)) for i in (-1.0, -0.8, -0.4, 0.0, 0.4, 0.8, 1.0)]
+        canvas.stroke(lid, 0.055 if man else 0.075, line, steps=3)
         if not man:  # lashes, at the outer corner
             out = side * w
-            canvas.stroke([(x + 0.5 * out, y - height), (x + 1.05 * out, y - 0.02), (x + 1.45 * out, y - 0.11)], 0.075,
-                          times(ink, 0.6), taper=True)  # fmt: skip
+            canvas.stroke([(x + 0.5 * out, y - height), (x + 1.05 * out, y - 0.03), (x + 1.45 * out, y - 0.12)], 0.075,
+                          line, taper=True)  # fmt: skip
         lift, tilt = 0.05 * f["brows"], 0.09 * f["brows"]
         inner, mid, outer = (head.at(side * a, v) for a, v in (
             (0.2, -0.2 - lift - tilt), (0.46, -0.27 - lift), (0.74, -0.19 - lift + 0.4 * tilt)))  # fmt: skip
         canvas.stroke([inner, mid, outer], 0.115 if man else 0.065, times(mix(brow, ink, 0.25), 0.85))
+
+
+def _within(points: Points, x: float, y: float, w: float, h: float) -> Points:
+    """Points moved up or down into an eye of this place and size."""
+    across = np.clip((points[:, 0] - x) / w, -1, 1)
+    room = h * np.sqrt(1 - across * across)
+    return np.stack([x + w * across, np.clip(points[:, 1], y - room, y + 0.8 * room)], axis=1)
 
 
 def _nose(canvas: Canvas, head: Head, skin: Colour, u: list[float]) -> None:
@@ -233,22 +246,23 @@ def _nose(canvas: Canvas, head: Head, skin: Colour, u: list[float]) -> None:
 
 def _mouth(canvas: Canvas, head: Head, mood: float, man: bool, skin: Colour, ink: Colour) -> None:
     smile, frown = max(0.0, mood), max(0.0, -mood)
-    spread = 0.36 + 0.13 * smile - 0.03 * frown
-    y, corner, middle = 0.66 - 0.03 * smile + 0.02 * frown, -0.14 * mood, 0.07 * mood
-    azimuths = (-1.0, -0.55, 0.0, 0.55, 1.0)
+    spread = 0.47 + 0.15 * smile - 0.02 * frown
+    y, corner, middle = 0.66 - 0.03 * smile + 0.03 * frown, -0.11 * mood, 0.055 * mood
+    gap, lip = 0.2 * smile, 0.045 if man else 0.07
+    line, lower = [], []  # between the lips, and how full they are there: a D lying on its back
+    for a in (-1.0, -0.85, -0.5, 0.0, 0.5, 0.85, 1.0):
+        line.append(head.at(a * spread, y + middle + (corner - middle) * a * a))
+        lower.append(math.sqrt(1 - a * a) if smile else 1 - a * a)
 
-    def line(depth: float, end: float = 0.0) -> list[tuple[float, float]]:
-        return [head.at(a * spread, y + middle + (corner - middle) * a * a + depth * (1 - a * a) + end) for a in azimuths]
+    def below(depth: float) -> list[tuple[float, float]]:
+        return [(x, y + depth * full) for (x, y), full in zip(line, lower, strict=True)]
 
-    gap = 0.03 + 0.2 * smile**1.5
-    lips = mix(skin, (200, 52, 72), 0.72) if not man else mix(skin, (150, 66, 62), 0.45)
-    fat = 0.075 if not man else 0.045
-    canvas.blob([*line(-fat), *line(gap + 1.2 * fat)[::-1]], lips)
-    if smile > 0.05:
-        canvas.blob([*line(0.0), *line(gap)[::-1]], (118, 34, 42))
-        canvas.blob([*line(0.0), *line(0.62 * gap)[::-1]], WHITE)
-    else:
-        canvas.stroke(line(0.015), 0.05, mix(ink, lips, 0.2))
+    lips = mix(skin, (204, 48, 72), 0.78) if not man else mix(skin, (150, 62, 58), 0.5)
+    canvas.blob([*below(-lip), *below(gap + 0.02 + 1.2 * lip)[::-1]], lips)
+    if gap > 0.01:
+        canvas.blob([*below(0.0), *below(gap)[::-1]], (112, 30, 40))
+        canvas.blob([*below(0.0), *below(0.66 * gap)[::-1]], WHITE)
+    canvas.stroke(line, 0.055 * (1 - 0.7 * smile), mix(ink, lips, 0.2))
 
 
 # Where each hair style begins on the face: (azimuth, height) from the middle of the forehead to the side.
@@ -266,8 +280,8 @@ def _back_hair(canvas: Canvas, head: Head, hair: str, colour: Colour, u: list[fl
     dark = times(colour, 0.8)
     back = -0.14 * head.sin
     if hair == "bun":
-        canvas.ellipse(back * 2.2, -1.2, 0.36, 0.33, colour)
-        canvas.stroke([(back * 2.2 - 0.22, -1.22), (back * 2.2, -1.1), (back * 2.2 + 0.22, -1.22)], 0.05, dark)
+        canvas.ellipse(back * 2.2, -1.14, 0.35, 0.31, colour)
+        canvas.stroke([(back * 2.2 - 0.22, -1.18), (back * 2.2, -1.07), (back * 2.2 + 0.22, -1.18)], 0.05, dark)
     elif hair == "curly":
         for i in range(14):
             a = math.pi * (0.86 + 1.28 * i / 13)
@@ -297,6 +311,7 @@ def _front_hair(canvas: Canvas, head: Head, hair: str, colour: Colour, skin: Col
         return [head.side(side, v, thick) for v in (low, *levels)]
 
     top = (head.shift(-1), -1.0 - thick)
+    canvas.shape(ribbon(curve(line)[4:-4] + (0, 0.03), 0.12), times(skin, 0.9))  # its shadow on the face
     canvas.shape(np.concatenate([curve(edge(-1) + [top] + edge(1)[::-1]), curve(line[::-1])]), colour)
     light = mix(colour, WHITE, 0.16)
     if hair == "curly":
@@ -311,28 +326,25 @@ def _front_hair(canvas: Canvas, head: Head, hair: str, colour: Colour, skin: Col
                           0.045, light, taper=True)  # fmt: skip
 
 
-def _glasses(canvas: Canvas, head: Head, frame: Colour, u: list[float]) -> None:
-    square = u[11]
-    rings = []
+def _lenses(head: Head, square: float) -> list[Points]:
+    """The two lenses' outlines, left and right, from round to square."""
+    corner, h = 0.707 + 0.16 * square, 0.26 - 0.02 * square
+    outlines = []
     for side in (-1, 1):
-        x, y = head.at(side * 0.44, 0.08, out=0.06)
-        w, h = (0.29 + 0.02 * square) * (0.3 + 0.7 * head.facing(side * 0.44)), 0.25 - 0.02 * square
-        k = 0.707 + 0.16 * square
-        ring = curve([(x + w, y), (x + k * w, y + k * h), (x, y + h), (x - k * w, y + k * h), (x - w, y),
-                      (x - k * w, y - k * h), (x, y - h), (x + k * w, y - k * h)], closed=True)  # fmt: skip
-        rings.append((x, w))
-        canvas.shape(_loop(ring, x, y, w, h, 0.08), frame)
-        # An arm to the ear
-        end, start = head.at(side * 1.55, 0.02), (x + side * w, y - 0.05)
-        if side * head.sin < 0.25:
-            canvas.stroke([start, ((start[0] + end[0]) / 2, start[1] - 0.01), end], 0.075, frame)
-    (lx, lw), (rx, rw) = rings
-    canvas.stroke([(lx + lw, 0.06), ((lx + lw + rx - rw) / 2, 0.02), (rx - rw, 0.06)], 0.075, frame)
+        x, y = head.at(side * 0.44, 0.07, out=0.06)
+        w = (0.29 + 0.02 * square) * (0.3 + 0.7 * head.facing(side * 0.44))
+        rim = [(1, 0), (corner, corner), (0, 1), (-corner, corner), (-1, 0), (-corner, -corner), (0, -1), (corner, -corner)]
+        outlines.append(curve([(x + w * i, y + h * j) for i, j in rim], closed=True))
+    return outlines
 
 
-def _loop(ring: Points, x: float, y: float, w: float, h: float, thick: float) -> Points:
-    """A closed ring as one outline: out along it, back along the inner edge."""
-    centre = np.array([x, y])
-    outer = centre + (ring - centre) * (1 + thick / 2 / np.array([w, h]))
-    inner = centre + (ring - centre) * (1 - thick / 2 / np.array([w, h]))
-    return np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
+def _glasses(canvas: Canvas, head: Head, lenses: list[Points], frame: Colour) -> None:
+    thick = 0.085
+    for side, lens in zip((-1, 1), lenses, strict=True):
+        canvas.shape(ring(lens, thick), frame)
+        if side * head.sin < 0.3:  # the arm to the ear, unless it is behind the face
+            edge = lens[:, 0].min() if side < 0 else lens[:, 0].max()
+            end = head.at(side * 1.5, 0.02)
+            canvas.stroke([(edge, 0.03), ((edge + end[0]) / 2, 0.02), end], 0.075, frame, steps=2)
+    start, end = lenses[0][:, 0].max(), lenses[1][:, 0].min()
+    canvas.stroke([(start, 0.06), ((start + end) / 2, 0.02), (end, 0.06)], thick, frame, steps=3)
