@@ -12,16 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from dcgan.config import Config
+from dcgan.networks import Network
 
 PIECES = 5  # linear functions whose maximum is one maxout unit (Goodfellow et al., 2013)
 KEEP_INPUT, KEEP_HIDDEN = 0.8, 0.5  # chances that dropout leaves a number in
 
 
-class Generator(nn.Module):
+class Generator(Network):
     """[N, z_dim] -> pictures [N, C, H, W]."""
 
     def __init__(self, config: Config):
-        super().__init__()
+        super().__init__(config)
         assert config.size is not None
         assert config.channels is not None
         self.shape = (config.channels, *config.size)
@@ -40,9 +41,10 @@ class Generator(nn.Module):
     def maps(self, z: Tensor, y: Tensor | None = None) -> list[Tensor]:
         """Both hidden layers, and the picture last."""
         kept = [z]
-        for layer in self.hidden:
-            kept.append(layer(kept[-1]))
-        return [*kept[1:], self.out(kept[-1]).view(-1, *self.shape)]
+        with self.lowered(z):
+            for layer in self.hidden:
+                kept.append(layer(kept[-1]))
+            return [*kept[1:], self.out(kept[-1]).float().view(-1, *self.shape)]
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.maps(z)[-1]
@@ -59,11 +61,11 @@ class Maxout(nn.Module):
         return self.linear(x).unflatten(1, (-1, PIECES)).amax(2)  # [N, units * PIECES] -> [N, units]
 
 
-class Discriminator(nn.Module):
+class Discriminator(Network):
     """Pictures [N, C, H, W] -> one logit each, [N]."""
 
     def __init__(self, config: Config):
-        super().__init__()
+        super().__init__(config)
         assert config.size is not None
         assert config.channels is not None
         units = config.width_D or config.width
@@ -80,12 +82,15 @@ class Discriminator(nn.Module):
     def maps(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
         """Both hidden layers, each unit as a map of one number: [N, units, 1, 1]."""
         kept = [x.flatten(1)]
-        for layer in self.hidden:
-            kept.append(layer(kept[-1]))
+        with self.lowered(x):
+            for layer in self.hidden:
+                kept.append(layer(kept[-1]))
         return [h[:, :, None, None] for h in kept[1:]]
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.out(self.maps(x)[-1].flatten(1)).squeeze(1)
+        top = self.maps(x)[-1].flatten(1)
+        with self.lowered(top):
+            return self.out(top).float().squeeze(1)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ guided backprop, feature extraction and the studio look at.
 
 import contextlib
 import itertools
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -34,40 +35,37 @@ class BatchNorm(nn.Module):
         self.var: Tensor
         self.register_buffer("mean", torch.zeros(maps))
         self.register_buffer("var", torch.ones(maps))
-        self.sums: list[tuple[Tensor, Tensor]] | None = None  # while measuring: (mean, variance) of each batch
+        self.seen: list[tuple[Tensor, Tensor]] | None = None  # while measuring: (mean, variance) of each batch
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.sums is not None:
+        if self.seen is not None:
             var, mean = torch.var_mean(x.float(), [d for d in range(x.dim()) if d != 1], correction=0)
-            self.sums.append((mean, var))
+            self.seen.append((mean, var))
         if self.training:
             return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
         return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, False, 0.0, self.eps)
 
 
 @torch.no_grad()
-def measure(network: nn.Module, batches: list[tuple]) -> None:
+def measure(network: nn.Module, batches: Iterable[tuple]) -> None:
     """Set batch norm's statistics for use, computed in one pass over fixed inputs (not averaged along the way).
 
-    Each batch is normalised by its own statistics, as in training; variance over all = mean of variances +
-    variance of means. Equal batches are assumed.
+    Each batch is normalised by its own statistics, as in training; the variance over all is the mean of the
+    batches' variances plus the variance of their means. Equal batches are assumed.
     """
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    if not norms:
+        return
     for norm in norms:
-        norm.sums = []
-    was_training = network.training
+        norm.seen = []
     network.train()
-    try:
-        for inputs in batches:
-            network(*inputs)
-        for norm in norms:
-            means, variances = (torch.stack(kind) for kind in zip(*norm.sums or [], strict=True))
-            norm.mean.copy_(means.mean(0))
-            norm.var.copy_(variances.mean(0) + means.var(0, correction=0))
-    finally:
-        for norm in norms:
-            norm.sums = None
-        network.train(was_training)
+    for inputs in batches:
+        network(*inputs)
+    for norm in norms:
+        means, variances = (torch.stack(kind) for kind in zip(*norm.seen or [], strict=True))
+        norm.mean.copy_(means.mean(0))
+        norm.var.copy_(variances.mean(0) + means.var(0, correction=0))
+        norm.seen = None
 
 
 class Layer(nn.Module):

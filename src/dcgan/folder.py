@@ -1,0 +1,125 @@
+"""A run's directory: what stands where, and how it is read. The interface that every later part builds on.
+
+config.json                      the Config
+log.jsonl                        a line a report; other kinds of line carry an `event`
+samples/000250.png               the same seeds each time
+checkpoints/last.safetensors     State, optimizers too, Config and progress in its header
+points.json                      saved points: `#name`s
+timelapse.webp, losses.png       made when the run ends
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dcgan import checkpoint, files
+from dcgan.config import Config
+from dcgan.errors import UserError, suggest
+
+
+class Folder:
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.log_file = self.path / "log.jsonl"
+        self.samples = self.path / "samples"
+        self.last = self.path / "checkpoints" / "last.safetensors"
+        self.points_file = self.path / "points.json"
+
+    @property
+    def exists(self) -> bool:
+        return self.config_file.is_file()
+
+    @classmethod
+    def of(cls, path: Path | str) -> "Folder":
+        """The run at this path, or a UserError that says what is there instead."""
+        folder = cls(path)
+        if not folder.path.exists():
+            raise UserError(f"{path}: there is no such run; `dcgan runs` lists those under runs/")
+        if not folder.exists:
+            what = "a file" if folder.path.is_file() else "a folder without config.json"
+            raise UserError(f"{path}: it is {what}, not a run; give the folder that `dcgan train` wrote")
+        return folder
+
+    def config(self) -> Config:
+        return Config.from_json(_read_text(self.config_file), str(self.config_file))
+
+    def header(self) -> checkpoint.Header | None:
+        return checkpoint.read_header(self.last) if self.last.is_file() else None
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """The log's lines; one that a killed run left half-written is passed over."""
+        if not self.log_file.is_file():
+            return
+        with open(self.log_file, encoding="utf-8") as file:
+            for line in file:
+                try:
+                    held = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(held, dict):
+                    yield held
+
+    def reports(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if "event" not in line]
+
+    def write(self, **line: Any) -> None:
+        with open(self.log_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def sample_file(self, step: int) -> Path:
+        return self.samples / f"{step:06d}.png"
+
+    def sample_files(self) -> list[Path]:
+        return sorted((p for p in self.samples.glob("*.png") if p.stem.isdigit()), key=lambda p: int(p.stem))
+
+    def rewind(self, step: int) -> None:
+        """Forget what was written after this step, so that each step stands once when the run goes on."""
+        files.remove_parts(self.path)
+        kept = [line for line in self.lines() if line.get("step", 0) <= step and line.get("event") != "finish"]
+        files.write_whole(self.log_file, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        for file in self.sample_files():
+            if int(file.stem) > step:
+                file.unlink()
+
+    def saved(self, name: str) -> np.ndarray:
+        """The latent of a `#name`."""
+        points = self._points()
+        if name not in points:
+            known = suggest(name, points) if points else "; none is saved yet"
+            raise UserError(f"point #{name}: it is not saved in {self.path}{known}")
+        return np.asarray(points[name], np.float32)
+
+    def save_point(self, name: str, z: np.ndarray) -> None:
+        points = self._points() | {name: [float(value) for value in z]}
+        files.write_whole(self.points_file, json.dumps(points).encode())
+
+    def _points(self) -> dict[str, list[float]]:
+        return json.loads(_read_text(self.points_file)) if self.points_file.is_file() else {}
+
+
+def runs(where: Path | str = "runs") -> list[Folder]:
+    """All runs in and below a folder, not looking inside runs."""
+    found: list[Folder] = []
+
+    def look(path: Path, depth: int) -> None:
+        if Folder(path).exists:
+            found.append(Folder(path))
+        elif depth:
+            for below in sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")):
+                look(below, depth - 1)
+
+    if not Path(where).is_dir():
+        raise UserError(f"{where}: there is no such folder; `dcgan train` makes runs under runs/")
+    look(Path(where), 3)
+    return found
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: it cannot be read ({error})") from None

@@ -1,0 +1,165 @@
+"""Use a trained run: pictures from points, D's score, D's features.
+
+    m = dcgan.load("runs/demo")
+    m.sample([17])                  # uint8 [1, H, W, C]: what `dcgan sample runs/demo --seeds 17` draws
+    m.sample(["0.5*12 + 0.5*40"])   # a point in words
+
+The averaged generator draws, in float32, with the statistics that its checkpoint holds, in batches of one fixed
+size: so a picture depends on nothing but its point. Not on its neighbours, the number asked for, or their order.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dcgan import checkpoint, images, latents, networks
+from dcgan.algorithm import NETWORKS
+from dcgan.checkpoint import Header
+from dcgan.errors import UserError
+from dcgan.folder import Folder
+
+CHUNK = 32  # every forward pass has this batch, the last one padded: equal shapes, equal bits
+
+Points = Sequence[int | str | latents.Point] | np.ndarray
+
+
+class Model:
+    """A run's networks, ready for use."""
+
+    def __init__(self, header: Header, G: nn.Module, D: nn.Module | None, folder: Folder | None, device: str = "cpu"):
+        self.header, self.config, self.folder, self.device = header, header.config, folder, device
+        self.G = G.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.D = D.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False) if D else None
+
+    def latents(self, points: Points) -> tuple[np.ndarray, np.ndarray | None]:
+        """z [N, z_dim], and the labels [N] of a conditional run, of seeds, words or points."""
+        c = self.config
+        read = [latents.parse(str(p)) if not isinstance(p, latents.Point) else p for p in points]
+        saved = self.folder.saved if self.folder else None
+        z = [latents.resolve(p, c.z_dim, c.z, saved) for p in read]
+        labels = [p.seed % c.classes if p.label is None else p.label for p in read] if c.conditional else None
+        for p in read:
+            if p.label is not None and not c.conditional:
+                raise UserError(
+                    f"point {str(p)!r}: it names a class, and this run was not trained with classes; "
+                    "leave @ out, or train one with --conditional"
+                )
+            if p.label is not None and p.label >= c.classes:
+                raise UserError(f"point {str(p)!r}: there is no class {p.label}; they go from 0 to {c.classes - 1}")
+        return np.stack(z), None if labels is None else np.array(labels)
+
+    def sample(self, points: Points) -> np.ndarray:
+        """uint8 [N, H, W, C] of seeds, of points in words, or of `latents.Point`s."""
+        if len(points) == 0:
+            return np.zeros((0, *(self.config.size or ()), self.config.channels or 0), np.uint8)
+        return np.concatenate(list(self.stream(points)))
+
+    def stream(self, points: Points) -> Iterator[np.ndarray]:
+        """The same in chunks, for more pictures than memory holds."""
+        for start in range(0, len(points), CHUNK):
+            z, labels = self.latents(points[start : start + CHUNK])
+            yield self.generate(z, labels)
+
+    def generate(self, z: np.ndarray | Tensor, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """uint8 [N, H, W, C] of latents [N, z_dim]; a conditional run needs labels [N]."""
+        z = torch.as_tensor(z, dtype=torch.float32)
+        if z.dim() != 2 or z.shape[1] != self.config.z_dim:
+            raise UserError(f"generate: z has shape {list(z.shape)}; this run needs [N, {self.config.z_dim}]")
+        out = self._chunks(lambda z, y: self.G(z, y), z, labels)
+        return images.to_uint8(out, self.config.output)
+
+    def score(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """D's logit of each picture, float32 [N]: above 0 it believes in it."""
+        return self._chunks(self._need_D(), self._float(pictures), labels).cpu().numpy()
+
+    def features(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """All of D's convolutional maps, max-pooled to 4x4 and flattened (section 5.1): float32 [N, features]."""
+        D = self._need_D()
+        return self._chunks(lambda x, y: networks.pooled(D.maps(x, y)), self._float(pictures), labels).cpu().numpy()
+
+    def _need_D(self) -> nn.Module:
+        if self.D is None:
+            raise UserError(
+                "this model has no discriminator: its file held a generator alone; "
+                "use a run that was trained here, or import one with both networks"
+            )
+        return self.D
+
+    def _float(self, pictures: np.ndarray) -> Tensor:
+        wanted = (*(self.config.size or ()), self.config.channels)
+        pictures = np.asarray(pictures)
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != wanted:
+            raise UserError(
+                f"pictures of type {pictures.dtype} and shape {list(pictures.shape)}: "
+                f"this run needs uint8 [N, {', '.join(map(str, wanted))}]"
+            )
+        return images.to_float(np.ascontiguousarray(pictures), self.config.output)
+
+    def _chunks(self, network: Callable, x: Tensor, labels: Sequence[int] | np.ndarray | None) -> Tensor:
+        """Apply a network in batches of CHUNK, padding the last, so that its bits do not depend on how many follow."""
+        if self.config.conditional:
+            if labels is None or len(labels) != len(x):
+                raise UserError(
+                    f"labels: this run is conditional and needs a class from 0 to "
+                    f"{self.config.classes - 1} for each of {len(x)} pictures"
+                )
+            y = torch.as_tensor(np.asarray(labels), dtype=torch.int64)
+            if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.config.classes:
+                raise UserError(f"labels: classes go from 0 to {self.config.classes - 1}")
+        else:
+            y = torch.zeros(len(x), dtype=torch.int64)
+        outs = []
+        with torch.inference_mode():
+            for start in range(0, len(x), CHUNK):
+                part, y_part = x[start : start + CHUNK], y[start : start + CHUNK]
+                n = len(part)
+                if n < CHUNK:
+                    part = torch.cat([part, part[:1].expand(CHUNK - n, *part.shape[1:])])
+                    y_part = torch.cat([y_part, y_part[:1].expand(CHUNK - n)])
+                part = part.to(self.device)
+                if part.dim() == 4:
+                    part = part.contiguous(memory_format=torch.channels_last)
+                outs.append(network(part, y_part.to(self.device) if self.config.conditional else None)[:n])
+        return torch.cat(outs)
+
+
+def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = None) -> Model:
+    """A run's folder or a checkpoint file; networks of one's own are handed in as they were to `train`."""
+    path = Path(path)
+    folder = None
+    if path.is_dir():
+        folder = Folder.of(path)
+        if not folder.last.is_file():
+            raise UserError(f"{path}: nothing is saved in it yet; train on, or wait for its first checkpoint")
+        file = folder.last
+    elif path.is_file():
+        file = path
+        if path.parent.name == "checkpoints" and Folder(path.parent.parent).exists:
+            folder = Folder(path.parent.parent)
+    else:
+        raise UserError(f"{path}: there is no such run or file; `dcgan runs` lists the runs under runs/")
+    header, tensors = checkpoint.read(file)
+    config = header.config
+    if own_networks is None and config.network not in NETWORKS:
+        raise UserError(
+            f"{path}: it was trained with networks of your own ({config.network}); "
+            "load it in Python with dcgan.load(..., own_networks=(G, D))"
+        )
+    kinds = own_networks or NETWORKS[config.network]
+    G, D = (kind(config) for kind in kinds)
+    checkpoint.load_networks({"G_ema": G, "D": D}, tensors, file)
+    return Model(header, G, D, folder, device)
+
+
+def best(model: Model, seeds: Sequence[int], keep: int) -> list[int]:
+    """The seeds whose pictures D believes most, best first."""
+    scores = []
+    for start in range(0, len(seeds), CHUNK):
+        part = list(seeds[start : start + CHUNK])
+        labels = model.latents(part)[1]
+        scores.append(model.score(model.sample(part), labels))
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    return [seeds[int(i)] for i in order[:keep]]
