@@ -1,0 +1,75 @@
+"""DCGAN, the whole paper, on your own pictures.
+
+    import dcgan
+
+    m = dcgan.train("photos/", out="runs/photos", minutes=20)   # or dcgan.load("runs/photos")
+    m.sample([17, "0.5*12 + 0.5*40"])                           # uint8 [2, H, W, C]
+
+The command `dcgan` does the same. Nothing heavy is imported until it is used.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcgan.errors import UserError
+
+if TYPE_CHECKING:
+    from dcgan.losses import Loss
+    from dcgan.sample import Model
+
+__version__ = "0.1.0"
+__all__ = ["Loss", "Model", "UserError", "load", "train"]
+
+
+def train(
+    data: Any = None,
+    *,
+    out: "Path | str | None" = None,
+    preset: str | None = None,
+    warm: "Path | str | None" = None,
+    loss: "str | Loss | None" = None,
+    optimizer: "str | Callable[[Iterable], Any] | None" = None,
+    networks: tuple | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> "Model":
+    """Train to the end, or go on with the run in `out`, and return it ready for use.
+
+    `data` is what the command takes, or uint8 pictures [N, H, W, C]; settings are Config's. A loss of one's own is a
+    `dcgan.Loss`, an optimizer a function of the parameters, networks a pair of classes (or functions) of the Config.
+    """
+    from dcgan import run, sample
+    from dcgan.console import Console
+
+    named = {"loss": loss, "optimizer": optimizer}
+    own = run.Own(
+        loss=loss if not isinstance(loss, str) else None,
+        optimizer=optimizer if not isinstance(optimizer, str) else None,
+        networks=networks,
+    )
+    settings |= {name: value for name, value in named.items() if isinstance(value, str)}
+    console = Console(quiet=quiet)
+    plan = run.plan(data, out=out, preset=preset, settings=settings, warm=warm, own=own, console=console)
+    if not run.train(plan, console):
+        raise KeyboardInterrupt  # saved; the same call goes on
+    return sample.load(plan.folder.path, own_networks=networks)
+
+
+def load(path: "Path | str", device: str = "cpu", own_networks: tuple | None = None) -> "Model":
+    """A trained run, from its folder or a checkpoint file."""
+    from dcgan import sample
+
+    return sample.load(path, device, own_networks)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Loss":
+        from dcgan.losses import Loss
+
+        return Loss
+    if name == "Model":
+        from dcgan.sample import Model
+
+        return Model
+    raise AttributeError(f"module 'dcgan' has no attribute {name!r}")

@@ -6,6 +6,7 @@ The command line, TOML files and the Python API all come through here. No torch:
 """
 
 import dataclasses
+import functools
 import json
 import math
 import types
@@ -29,103 +30,118 @@ def setting(
     among: tuple = (),
     may_change: bool = False,
     hidden: bool = False,
+    group: str = "",
 ) -> Any:
     """A field of Config: its default, its help, its bounds; `may_change`: free on resume; `hidden`: no flag."""
-    rules = {"about": about, "low": low, "high": high, "among": among, "may_change": may_change, "hidden": hidden}
+    rules = {
+        "about": about,
+        "low": low,
+        "high": high,
+        "among": among,
+        "may_change": may_change,
+        "hidden": hidden,
+        "group": group,
+    }
     return dataclasses.field(default=default, metadata=rules)
+
+
+_picture, _network, _rule, _length, _speed = (
+    functools.partial(setting, group=group)
+    for group in ("The pictures", "The networks", "Algorithm 1", "How long, and what is written", "Speed")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     preset: str = setting("default", "the preset this run started from", hidden=True)
-    seed: int = setting(
+    seed: int = _rule(
         0, "one number that fixes the weights, the order of the pictures and all noise", low=0, high=2**53 - 1
     )
 
     # The pictures
-    data: str = setting("faces", "what it learns from", hidden=True)
-    fingerprint: str = setting("", "the prepared pictures' own key", hidden=True)
-    size: Size | None = setting(None, "side in pixels, N or HxW; the data's own size by default")
-    channels: int | None = setting(
+    data: str = _picture("faces", "what it learns from", hidden=True, may_change=True)  # its fingerprint may not
+    fingerprint: str = _picture("", "the prepared pictures' own key", hidden=True)
+    size: Size | None = _picture(None, "side in pixels, N or HxW; the data's own size by default")
+    channels: int | None = _picture(
         None, "1 grey, 3 colour, 4 colour with alpha; as the data has it by default", among=(1, 3, 4)
     )
-    fit: str = setting("crop", "how a picture of another shape is made to fit", among=("crop", "pad", "squash"))
-    background: str = setting("white", "colour behind transparent or padded pictures")
-    fast: bool = setting(False, "decode JPEGs straight at the target size: quicker, a little softer")
-    max_bad: float = setting(0.1, "fraction of unreadable files above which nothing is trained", low=0, high=1)
-    dedup: bool = setting(False, "leave out exact and near duplicates")
-    mirror: bool = setting(False, "show each picture mirrored half of the time")
-    translate: int = setting(0, "shift each picture by up to so many pixels", low=0, high=64)
+    fit: str = _picture("crop", "how a picture of another shape is made to fit", among=("crop", "pad", "squash"))
+    background: str = _picture("white", "colour behind transparent or padded pictures")
+    fast: bool = _picture(False, "decode JPEGs straight at the target size: quicker, a little softer")
+    max_bad: float = _picture(0.1, "fraction of unreadable files above which nothing is trained", low=0, high=1)
+    dedup: bool = _picture(False, "leave out exact and near duplicates")
+    mirror: bool = _picture(False, "show each picture mirrored half of the time")
+    translate: int = _picture(0, "shift each picture by up to so many pixels", low=0, high=64)
 
     # The networks
-    network: str = setting("dcgan", "convolutional, or the 2014 multilayer perceptrons", among=("dcgan", "mlp"))
-    width: int = setting(
+    network: str = _network("dcgan", "convolutional, or the 2014 multilayer perceptrons", among=("dcgan", "mlp"))
+    width: int = _network(
         64, "feature maps beside the pictures; doubled towards the small end, up to 8 times", low=1, high=4096
     )
-    width_D: int | None = setting(None, "the same for D alone; G's by default", low=1, high=4096)
-    kernel: int = setting(4, "side of the convolutions", among=(4, 5))
-    up: str = setting(
+    width_D: int | None = _network(None, "the same for D alone; G's by default", low=1, high=4096)
+    kernel: int = _network(4, "side of the convolutions", among=(4, 5))
+    up: str = _network(
         "transposed",
         "how G doubles its maps: transposed convolution, or nearest + convolution",
         among=("transposed", "nearest"),
     )
-    z_dim: int = setting(100, "numbers in a latent", low=1, high=4096)
-    z: str = setting("uniform", "their distribution: U(-1, 1) or N(0, 1)", among=("uniform", "normal"))
-    conditional: bool = setting(False, "give both networks the class, as the paper's code does for MNIST")
-    classes: int = setting(0, "how many classes a conditional run has", low=0, hidden=True)
-    dense: int = setting(
+    z_dim: int = _network(100, "numbers in a latent", low=1, high=4096)
+    z: str = _network("uniform", "their distribution: U(-1, 1) or N(0, 1)", among=("uniform", "normal"))
+    conditional: bool = _network(False, "give both networks the class, as the paper's code does for MNIST")
+    classes: int = _network(0, "how many classes a conditional run has", low=0, hidden=True)
+    dense: int = _network(
         0, "units of a hidden dense layer in both networks; 0 is the paper's guideline", low=0, high=16384
     )
-    norm_G: str = setting("batch", "batch norm in G's hidden layers", among=("batch", "none"))
-    norm_D: str = setting("batch", "batch norm in D's hidden layers, after the first", among=("batch", "none"))
-    norm_G_out: bool = setting(False, "batch norm on G's output too, against the paper's advice")
-    norm_D_in: bool = setting(False, "batch norm on D's first layer too, against the paper's advice")
-    norm_project: str = setting(
+    norm_G: str = _network("batch", "batch norm in G's hidden layers", among=("batch", "none"))
+    norm_D: str = _network("batch", "batch norm in D's hidden layers, after the first", among=("batch", "none"))
+    norm_G_out: bool = _network(False, "batch norm on G's output too, against the paper's advice")
+    norm_D_in: bool = _network(False, "batch norm on D's first layer too, against the paper's advice")
+    norm_project: str = _network(
         "channel", "G's first norm: over each map, or over each unit (authors' code)", among=("channel", "unit")
     )
-    norm_affine: bool = setting(True, "batch norm's own gain and bias")
-    norm_eps: float = setting(1e-5, "batch norm's epsilon", low=0, high=1)
-    activation_G: str = setting("relu", "G's rectifier", among=("relu", "leaky"))
-    activation_D: str = setting("leaky", "D's rectifier", among=("relu", "leaky"))
-    slope: float = setting(0.2, "of LeakyReLU below zero", low=0, high=1)
-    output: str = setting(
+    norm_affine: bool = _network(True, "batch norm's own gain and bias")
+    norm_eps: float = _network(1e-5, "batch norm's epsilon", low=0, high=1)
+    activation_G: str = _network("relu", "G's rectifier", among=("relu", "leaky"))
+    activation_D: str = _network("leaky", "D's rectifier", among=("relu", "leaky"))
+    slope: float = _network(0.2, "of LeakyReLU below zero", low=0, high=1)
+    output: str = _network(
         "tanh", "G's last function; pixels lie in [-1, 1] with tanh, in [0, 1] with sigmoid", among=("tanh", "sigmoid")
     )
 
     # Algorithm 1
-    loss: str = setting("non-saturating", "G's aim", among=("non-saturating", "minimax"))
-    k: int = setting(1, "steps on D for each on G", low=1, high=100)
-    m: int = setting(64, "pictures in a minibatch", low=2, high=65536)
-    optimizer: str = setting("adam", "gradient rule", among=("adam", "sgd"))
-    lr: float = setting(2e-4, "learning rate", low=0, high=10)
-    lr_D: float | None = setting(None, "D's learning rate; the same by default", low=0, high=10)
-    beta1: float = setting(0.5, "Adam's first moment", low=0, high=0.9999)
-    beta2: float = setting(0.999, "Adam's second moment", low=0, high=0.999999)
-    momentum: float = setting(0.5, "of sgd, at the start", low=0, high=0.9999)
-    momentum_to: float = setting(0.5, "of sgd, at the end of its ramp", low=0, high=0.9999)
-    momentum_steps: int = setting(0, "length of that ramp; 0 keeps it as at the start", low=0)
-    l2: float = setting(0.0, "L2 penalty on all weights, added to the gradient", low=0, high=1)
-    lr_decay: float = setting(1.0, "divides the learning rate at each step", low=1, high=2)
-    fade_from: int = setting(0, "step from which the learning rate falls in a line", low=0)
-    fade_to: int = setting(0, "step at which it reaches zero; 0: it does not fall", low=0)
-    ema: float = setting(
+    loss: str = _rule("non-saturating", "G's aim", among=("non-saturating", "minimax"))
+    k: int = _rule(1, "steps on D for each on G", low=1, high=100)
+    m: int = _rule(64, "pictures in a minibatch", low=2, high=65536)
+    optimizer: str = _rule("adam", "gradient rule", among=("adam", "sgd"))
+    lr: float = _rule(2e-4, "learning rate", low=0, high=10)
+    lr_D: float | None = _rule(None, "D's learning rate; the same by default", low=0, high=10)
+    beta1: float = _rule(0.5, "Adam's first moment", low=0, high=0.9999)
+    beta2: float = _rule(0.999, "Adam's second moment", low=0, high=0.999999)
+    momentum: float = _rule(0.5, "of sgd, at the start", low=0, high=0.9999)
+    momentum_to: float = _rule(0.5, "of sgd, at the end of its ramp", low=0, high=0.9999)
+    momentum_steps: int = _rule(0, "length of that ramp; 0 keeps it as at the start", low=0)
+    l2: float = _rule(0.0, "L2 penalty on all weights, added to the gradient", low=0, high=1)
+    lr_decay: float = _rule(1.0, "divides the learning rate at each step", low=1, high=2)
+    fade_from: int = _rule(0, "step from which the learning rate falls in a line", low=0)
+    fade_to: int = _rule(0, "step at which it reaches zero; 0: it does not fall", low=0)
+    ema: float = _rule(
         0.999, "decay of the averaged generator, which draws the samples; 0: G itself", low=0, high=0.99999
     )
 
     # How long, and what is written on the way
-    steps: int | None = setting(None, "iterations of Algorithm 1", low=1, may_change=True)
-    minutes: float | None = setting(None, "train for so long instead", low=0, may_change=True)
-    report_every: int = setting(50, "steps between log lines", low=1, may_change=True)
-    sample_every: int = setting(250, "steps between sample pictures", low=1, may_change=True)
-    save_every: int = setting(1000, "steps between checkpoints", low=1, may_change=True)
-    timelapse: str = setting("webp", "format of the animation at the end", among=("webp", "gif"), may_change=True)
+    steps: int | None = _length(None, "iterations of Algorithm 1", low=1, may_change=True)
+    minutes: float | None = _length(None, "train for so long instead", low=0, may_change=True)
+    report_every: int = _length(50, "steps between log lines", low=1, may_change=True)
+    sample_every: int = _length(250, "steps between sample pictures", low=1, may_change=True)
+    save_every: int = _length(1000, "steps between checkpoints", low=1, may_change=True)
+    timelapse: str = _length("webp", "format of the animation at the end", among=("webp", "gif"), may_change=True)
 
     # Speed
-    device: str = setting("auto", "where to compute", among=("auto", "cpu", "cuda", "mps"), may_change=True)
-    precision: str = setting(
+    device: str = _speed("auto", "where to compute", among=("auto", "cpu", "cuda", "mps"), may_change=True)
+    precision: str = _speed(
         "auto", "of convolutions; auto is bf16 where the processor has it", among=("auto", "float32", "bf16")
     )
-    threads: int = setting(0, "CPU threads; 0: one a core", low=0, high=1024)
+    threads: int = _speed(0, "CPU threads; 0: one a core", low=0, high=1024)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

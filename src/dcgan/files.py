@@ -64,6 +64,17 @@ def lock(path: Path | str, held: str) -> Iterator[None]:
         yield
 
 
+def held(path: Path | str) -> bool:
+    """Whether some process holds this lock now."""
+    if not Path(path).exists():
+        return False
+    try:
+        with lock(path, "held"):
+            return False
+    except UserError:
+        return True
+
+
 def remove_parts(folder: Path) -> None:
     """Clear what a killed `write_whole` left: call it under the folder's lock."""
     for left in folder.rglob(".*.part"):

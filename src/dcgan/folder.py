@@ -28,6 +28,7 @@ class Folder:
         self.samples = self.path / "samples"
         self.last = self.path / "checkpoints" / "last.safetensors"
         self.points_file = self.path / "points.json"
+        self.lock_file = self.path / ".lock"
 
     @property
     def exists(self) -> bool:
@@ -67,8 +68,14 @@ class Folder:
         return [line for line in self.lines() if "event" not in line]
 
     def write(self, **line: Any) -> None:
-        with open(self.log_file, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with open(self.log_file, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"{self.log_file}: it cannot be written ({error.strerror}); free some space, then run the same "
+                "command again"
+            ) from None
 
     def sample_file(self, step: int) -> Path:
         return self.samples / f"{step:06d}.png"
@@ -84,6 +91,18 @@ class Folder:
         for file in self.sample_files():
             if int(file.stem) > step:
                 file.unlink()
+
+    def finished(self) -> bool:
+        """Whether the run has come to the end that its config names."""
+        header = self.header()
+        if header is None:
+            return False
+        config = self.config()
+        return header.step >= config.steps if config.steps else header.seconds >= 60 * (config.minutes or 0)
+
+    def training(self) -> bool:
+        """Whether a process is training it now."""
+        return files.held(self.lock_file)
 
     def saved(self, name: str) -> np.ndarray:
         """The latent of a `#name`."""

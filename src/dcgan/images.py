@@ -1,7 +1,7 @@
 """The one place where uint8 meets floats, and where pictures become files.
 
 Inside the networks a picture is float [N, C, H, W] in [-1, 1] (or [0, 1] under a sigmoid output); everywhere else
-it is uint8 [N, H, W, C]. Grids, PNG and animations are made here, written whole or not at all.
+it is uint8 [N, H, W, C]. Grids, PNG and animations are made here, as bytes.
 """
 
 import io
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from dcgan.files import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,31 +54,28 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     return sheet
 
 
-def enlarge(image: np.ndarray, least: int = 512) -> np.ndarray:
-    """Whole-number enlargement, so that the shorter side of a sheet of small pictures has at least so many pixels."""
-    factor = max(1, -(-least // min(image.shape[:2])))
-    return image.repeat(factor, 0).repeat(factor, 1)
-
-
-def save_png(path: Path | str, image: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write uint8 [H, W, C] as PNG; `text` (the recipe) goes into its metadata."""
+def png(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
+    """uint8 [H, W, C] as a PNG file's bytes; `text` (the recipe) goes into its metadata."""
     notes = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         notes.add_itxt(key, value)
     buffer = io.BytesIO()
     picture(image).save(buffer, "PNG", pnginfo=notes)
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def save_animation(path: Path | str, frames: Sequence[np.ndarray], milliseconds: int = 120, hold: int = 1500) -> None:
-    """A looping WebP or GIF (by the name's ending) that rests on its last frame."""
+def read_picture(path: Path) -> np.ndarray:
+    """A picture that we wrote, as uint8 [H, W, C]."""
+    with Image.open(path) as opened:
+        array = np.asarray(opened)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def animation(frames: Sequence[np.ndarray], kind: str = "webp", milliseconds: int = 120, hold: int = 1500) -> bytes:
+    """A looping WebP or GIF that rests on its last frame."""
     pictures = [picture(frame) for frame in frames]
     times = [milliseconds] * (len(frames) - 1) + [hold]
+    quality = {"webp": {"quality": 85, "method": 2}, "gif": {}}[kind]
     buffer = io.BytesIO()
-    if str(path).endswith(".gif"):
-        pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=times, loop=0)
-    else:
-        pictures[0].save(
-            buffer, "WEBP", save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=85, method=2
-        )
-    write_whole(path, buffer.getvalue())
+    pictures[0].save(buffer, kind, save_all=True, append_images=pictures[1:], duration=times, loop=0, **quality)
+    return buffer.getvalue()

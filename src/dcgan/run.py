@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 import dcgan
 from dcgan import algorithm, checkpoint, data, files, images, latents, networks, plots
@@ -198,7 +197,7 @@ def train(plan: Plan, console: Console | None = None) -> bool:
         stack.enter_context(_folder_made(folder))
         stack.enter_context(
             files.lock(
-                folder.path / ".lock",
+                folder.lock_file,
                 f"{folder.path}: another process is training this run; wait for it, stop it, or choose another --out",
             )
         )
@@ -379,11 +378,8 @@ class Session:
                 torch.cat([G(z[i : i + 32], None if y is None else y[i : i + 32]) for i in range(0, len(z), 32)]),
                 c.output,
             )
-        images.save_png(
-            self.folder.sample_file(self.state.step),
-            images.grid(drawn),
-            {"dcgan": f"step {self.state.step}, seeds 0-{len(seeds) - 1}"},
-        )
+        recipe = {"dcgan:step": str(self.state.step), "dcgan:seeds": f"0-{len(seeds) - 1}"}
+        files.write_whole(self.folder.sample_file(self.state.step), images.png(images.grid(drawn), recipe))
 
     def save(self) -> None:
         with statistics_for_use(self.config, self.state, self.stream):
@@ -399,12 +395,8 @@ class Session:
         frames = self.folder.sample_files()
         if len(frames) > FRAMES:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
-        pictures = []
-        for frame in frames:
-            with Image.open(frame) as opened:
-                array = np.asarray(opened)
-            pictures.append(array if array.ndim == 3 else array[..., None])
-        images.save_animation(self.folder.path / f"timelapse.{self.config.timelapse}", pictures)
+        moving = images.animation([images.read_picture(frame) for frame in frames], self.config.timelapse)
+        files.write_whole(self.folder.path / f"timelapse.{self.config.timelapse}", moving)
         self.folder.write(event="finish", step=self.state.step, seconds=round(self.watch.seconds, 3))
 
 

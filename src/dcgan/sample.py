@@ -154,12 +154,19 @@ def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = Non
     return Model(header, G, D, folder, device)
 
 
-def best(model: Model, seeds: Sequence[int], keep: int) -> list[int]:
+def best(
+    model: Model,
+    seeds: Sequence[int],
+    keep: int,
+    label: int | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[int]:
     """The seeds whose pictures D believes most, best first."""
     scores = []
     for start in range(0, len(seeds), CHUNK):
-        part = list(seeds[start : start + CHUNK])
-        labels = model.latents(part)[1]
-        scores.append(model.score(model.sample(part), labels))
+        points = [latents.Point((latents.Term(1.0, (seed,)),), (), label) for seed in seeds[start : start + CHUNK]]
+        z, labels = model.latents(points)
+        scores.append(model.score(model.generate(z, labels), labels))
+        progress(start + len(points))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     return [seeds[int(i)] for i in order[:keep]]

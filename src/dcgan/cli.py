@@ -1,0 +1,334 @@
+"""The command `dcgan`: one function a verb, which parses, calls and prints.
+
+Every setting of Config is a flag of `train`. Wrong input is one sentence on stderr and exit code 2; with --json,
+stdout is one JSON object and nothing else. Heavy imports stand inside the verbs, so that help is quick.
+"""
+
+import dataclasses
+import inspect
+import json
+import sys
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError, UnknownOptionError
+
+import dcgan
+from dcgan import config
+from dcgan.config import Config
+from dcgan.console import Console
+from dcgan.errors import UserError, suggest
+
+app = App(
+    name="dcgan",
+    help="DCGAN, the whole paper, on your own pictures. Begin with: dcgan train",
+    version=dcgan.__version__,
+    default_parameter=Parameter(negative_iterable=()),
+    help_on_error=False,
+)
+
+Out = Annotated[Path | None, Parameter(name="--out")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout, nothing else.")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
+Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that is there.")]
+
+
+def main(argv: list[str] | None = None) -> None:
+    try:
+        app(sys.argv[1:] if argv is None else argv, exit_on_error=False, print_error=False)
+    except UnknownOptionError as error:
+        _leave(f"{_sentence(error)}{_near_option(error)}")
+    except CycloptsError as error:
+        _leave(_sentence(error))
+    except UserError as error:
+        _leave(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output, `head` say, has what it wanted
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _leave(sentence: str) -> None:
+    print(f"dcgan: {' '.join(sentence.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _sentence(error: CycloptsError) -> str:
+    return str(error).rstrip(".") + "; `dcgan --help` and `dcgan VERB --help` list what there is"
+
+
+def _near_option(error: UnknownOptionError) -> str:
+    typed = error.token.keyword if error.token and error.token.keyword else ""
+    known = [config.flag(field.name) for field in _fields()]
+    near = suggest(typed, known)
+    return near if near.startswith("; did") else ""
+
+
+def _fields() -> list[dataclasses.Field]:
+    return [field for field in dataclasses.fields(Config) if not field.metadata["hidden"]]
+
+
+def _with_settings(verb: Callable) -> Callable:
+    """Give a verb every setting of Config as a flag; those that were typed arrive as keywords."""
+    types = typing.get_type_hints(Config)
+    flags = []
+    for field in _fields():
+        rules, kind = field.metadata, types[field.name]
+        if field.name == "size":
+            kind = str
+        elif rules["among"]:
+            kind = Literal[rules["among"]]
+        about = rules["about"] + ("" if field.default is None else f" [default: {_shown(field.default)}]")
+        flag = Parameter(name=config.flag(field.name), help=about, group=rules["group"])
+        flags.append(
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, flag]
+            )
+        )
+    signature = inspect.signature(verb)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    verb.__signature__ = signature.replace(parameters=own + flags)  # type: ignore[attr-defined]
+    verb.__annotations__.update({flag.name: flag.annotation for flag in flags})
+    return verb
+
+
+@app.command
+@_with_settings
+def train(
+    data: str | None = None,
+    /,
+    *,
+    out: Out = None,
+    preset: str | None = None,
+    config_file: Annotated[Path | None, Parameter(name="--config")] = None,
+    start_from: Annotated[Path | None, Parameter(name="--from")] = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+    **settings: Any,
+) -> None:
+    """Learn from pictures; to go on with a run, type the same again.
+
+    Parameters
+    ----------
+    data
+        A folder of pictures, a file of them, or a name: faces, rooms, numbers (built in), mnist ... [default: faces]
+    out
+        The run's folder. [default: runs/DATA-SIZE]
+    preset
+        default, paper, tutorial, svhn, mnist or goodfellow; flags change single settings of it.
+    config_file
+        A TOML file of settings, named as the flags are; flags count more.
+    start_from
+        Begin with the weights of another run or checkpoint.
+    dry_run
+        Print the config, the networks and an estimate of time and memory; train nothing.
+    """
+    from dcgan import run
+
+    console = Console(quiet=quiet, stderr=json_out)
+    chosen = {**_toml(config_file), **{name: value for name, value in settings.items() if value is not None}}
+    preset = preset or chosen.pop("preset", None)
+    chosen.pop("preset", None)
+    data = data or chosen.pop("data", None)
+    chosen.pop("data", None)
+    plan = run.plan(data, out=out, preset=preset, settings=chosen, warm=start_from, console=console)
+    if dry_run:
+        from dcgan import estimate
+
+        found = estimate.estimate(plan)
+        print(json.dumps(found.as_json()) if json_out else found.in_words())
+        return
+    done = run.train(plan, console)
+    if json_out:
+        print(json.dumps(_info(plan.folder.path)))
+    elif done:
+        path = plan.folder.path
+        console.say(
+            f"\n  {path / 'timelapse.webp'}   how it learned\n"
+            f"  {plan.folder.sample_files()[-1]}   what it draws now\n"
+            f"  {path / 'losses.png'}   both players' losses\n\n"
+            f"Next: dcgan sample {path} --count 100    more pictures\n"
+            f"      dcgan info {path}                  all about this run\n"
+            f"      dcgan train FOLDER                 your own pictures"
+        )
+    if not done:
+        sys.exit(130)
+
+
+def _toml(path: Path | None) -> dict[str, Any]:
+    import tomllib
+
+    if path is None:
+        return {}
+    try:
+        with open(path, "rb") as file:
+            return config.from_mapping(tomllib.load(file), f"--config {path}")
+    except OSError as error:
+        raise UserError(f"--config {path}: it cannot be read ({error.strerror}); check the name") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: it is not TOML ({error}); write lines like: width = 32") from None
+
+
+@app.command
+def sample(
+    run: Path,
+    /,
+    *,
+    seeds: str | None = None,
+    count: int | None = None,
+    point: list[str] | None = None,
+    best: int | None = None,
+    of: int | None = None,
+    class_: Annotated[str | None, Parameter(name="--class")] = None,
+    columns: int | None = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw pictures from a run: a grid, or one file an image. A seed is the same picture everywhere.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    seeds
+        Which: 17, 0-63 or 0-3,17. [default: 0-63]
+    count
+        So many: the same as seeds 0 to COUNT - 1.
+    point
+        A point in words, like '0.5*12 + 0.5*40' or '+12,40,77 -3,9,31'; may be given several times.
+    best
+        Keep so many that D believes most ...
+    of
+        ... of so many drawn. [default: ten times as many]
+    class_
+        Of this class, by name or number; for conditional runs. [default: all in turn]
+    columns
+        Pictures in a row of the grid.
+    out
+        A .png for a grid (or one picture), a folder for one file an image. [default: RUN/drawn/...png]
+    """
+    from dcgan import draw
+
+    console = Console(quiet=quiet, stderr=json_out)
+    asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns)
+    done = draw.draw(run, asked, out, overwrite, console)
+    print(json.dumps(done.as_json()) if json_out else done.in_words())
+
+
+@app.command
+def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = False, json_out: Json = False) -> None:
+    """All about a run, in words.
+
+    Parameters
+    ----------
+    run
+        A run's folder.
+    figure
+        Draw both networks into this PNG, as the paper's figure 1 does.
+    """
+    found = _info(run)
+    if figure:
+        from dcgan import files, plots
+        from dcgan.folder import Folder
+
+        files.write_new(figure, plots.architecture(Folder.of(run).config()), overwrite)
+    if json_out:
+        print(json.dumps(found))
+        return
+    last = found["last"]
+    lines = [
+        f"{found['path']}: {found['data']}, {found['size'][0]}x{found['size'][1]}, "
+        f"{ {1: 'grey', 3: 'colour', 4: 'colour and alpha'}[found['channels']] }, preset {found['preset']}",
+        f"  {_progress(found)}",
+    ]
+    if last:
+        lines.append(
+            f"  losses       D {last['loss_D']:.3f}, G {last['loss_G']:.3f}; "
+            f"D(x) {last['D_x']:.2f}, D(G(z)) {last['D_Gz']:.2f} (1/2 each at equilibrium)"
+        )
+        lines.append(f"  speed        {last['images_per_s']:.0f} images/s, {last['seconds'] / 60:.1f} minutes so far")
+    differences = {name: value for name, value in found["config"].items() if value != found["defaults"].get(name)}
+    lines.append("  settings     " + (", ".join(f"{k} {_shown(v)}" for k, v in differences.items()) or "all default"))
+    lines += [f"  {name:<12} {path}" for name, path in found["files"].items()]
+    if figure:
+        lines.append(f"  figure       {figure}")
+    print("\n".join(lines))
+
+
+def _info(path: Path) -> dict[str, Any]:
+    from dcgan.folder import Folder
+
+    folder = Folder.of(path)
+    c, header, reports = folder.config(), folder.header(), folder.reports()
+    samples = folder.sample_files()
+    there = {
+        "checkpoint": folder.last,
+        "samples": samples[-1] if samples else None,
+        "timelapse": folder.path / f"timelapse.{c.timelapse}",
+        "losses": folder.path / "losses.png",
+        "log": folder.log_file,
+    }
+    held = json.loads(c.to_json())
+    return {
+        "path": str(folder.path),
+        "data": c.data,
+        "preset": c.preset,
+        "size": list(c.size or ()),
+        "channels": c.channels,
+        "classes": list(header.classes) if header and header.classes else None,
+        "step": header.step if header else 0,
+        "steps": c.steps,
+        "minutes": c.minutes,
+        "seconds": header.seconds if header else 0.0,
+        "finished": folder.finished(),
+        "training": folder.training(),
+        "last": reports[-1] if reports else None,
+        "files": {name: str(file) for name, file in there.items() if file and file.exists()},
+        "config": {name: value for name, value in held.items() if name not in ("data", "fingerprint", "preset")},
+        "defaults": json.loads(Config().to_json()),
+    }
+
+
+def _progress(found: dict[str, Any]) -> str:
+    how_far = f"step {found['step']:,}" + (f" of {found['steps']:,}" if found["steps"] else "")
+    if found["training"]:
+        return f"training     {how_far} is saved"
+    if found["finished"]:
+        return f"finished     {how_far}"
+    return f"stopped      {how_far}; to go on: dcgan train --out {found['path']}"
+
+
+@app.command
+def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
+    """A line for each run in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to look. [default: runs]
+    """
+    from dcgan import folder as folders
+
+    found = [_info(one.path) for one in folders.runs(folder)]
+    if json_out:
+        print(json.dumps({"runs": found}))
+        return
+    if not found:
+        print(f"no runs in {folder} yet; begin with: dcgan train")
+    width = max((len(one["path"]) for one in found), default=0)
+    for one in found:
+        shape = "x".join(map(str, one["size"]))
+        print(f"{one['path']:<{width}}  {one['data']:<12} {shape:>8}  {one['preset']:<10}  {_progress(one)}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
