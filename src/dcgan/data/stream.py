@@ -1,0 +1,79 @@
+"""The order of the pictures: what batch stands at a position is a function of (seed, position) and nothing else.
+
+Epoch e goes through a permutation of (seed, e); a picture's mirror and shift depend on (seed, e, picture). So a batch is
+the same whoever asks for it, however often, and no place in the data has to be saved.
+"""
+
+import numpy as np
+
+from dcgan.errors import UserError
+
+from .dataset import Dataset
+
+_MASK = 2**64 - 1
+
+
+class Stream:
+    """Batches of a set. `mirror`: left and right are exchanged in half of the pictures; `translate`: shifts of at most so
+    many pixels each way, the picture mirrored at its edge."""
+
+    def __init__(self, dataset: Dataset, seed: int, mirror: bool = False, translate: int = 0):
+        if translate < 0 or translate >= min(dataset.size):
+            raise UserError(f"--translate {translate}: a shift must be at least 0 and less than the picture, "
+                            f"{min(dataset.size)} pixels")  # fmt: skip
+        self.dataset, self.seed, self.mirror, self.translate = dataset, seed, mirror, translate
+        self._orders: dict[int, np.ndarray] = {}
+
+    def batch(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """uint8 [m, H, W, C] and labels [m]: pictures position to position + m, counted from the start of training."""
+        index, epoch = self.numbers(position, m)
+        images = self.dataset.images[index]
+        if self.mirror or self.translate:
+            images = self._moved(images, epoch, index)
+        return images, None if self.dataset.labels is None else self.dataset.labels[index]
+
+    def numbers(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which pictures those are, and in which epoch each stands: int64 [m] both."""
+        place = np.arange(position, position + m, dtype=np.int64)
+        epoch, offset = np.divmod(place, len(self.dataset))
+        index = np.empty(m, dtype=np.int64)
+        for one in range(int(epoch[0]), int(epoch[-1]) + 1) if m else ():
+            here = epoch == one
+            index[here] = self.order(one)[offset[here]]
+        return index, epoch
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The permutation of an epoch: where Philox's integers would be sorted. (numpy promises those integers for
+        ever, and does not promise Generator.permutation.)"""
+        if epoch not in self._orders:
+            key = np.array([self.seed & _MASK, epoch], dtype=np.uint64)
+            raw = np.random.Philox(key=key).random_raw(len(self.dataset))
+            before = {old: self._orders[old] for old in (epoch - 1,) if old in self._orders}
+            self._orders = before | {epoch: np.argsort(raw, kind="stable")}
+        return self._orders[epoch]
+
+    def _moved(self, images: np.ndarray, epoch: np.ndarray, index: np.ndarray) -> np.ndarray:
+        m, height, width = images.shape[:3]
+        random = _hash(_hash(_hash(np.full(m, self.seed & _MASK, np.uint64)) ^ epoch.astype(np.uint64)) ^ index.astype(np.uint64))
+        flip = (random & np.uint64(1)).astype(bool) & self.mirror
+        span = np.uint64(2 * self.translate + 1)
+        down = ((random >> np.uint64(8)) % span).astype(np.int64) - self.translate
+        right = ((random >> np.uint64(32)) % span).astype(np.int64) - self.translate
+        rows = _reflected(np.arange(height) - down[:, None], height)  # [m, H]: where each row comes from
+        columns = _reflected(np.arange(width) - right[:, None], width)
+        columns = np.where(flip[:, None], width - 1 - columns, columns)
+        return images[np.arange(m)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _reflected(place: np.ndarray, size: int) -> np.ndarray:
+    """Places beyond an edge, mirrored at it: -1 -> 0, -2 -> 1, size -> size - 1."""
+    place = np.where(place < 0, -1 - place, place)
+    return np.where(place >= size, 2 * size - 1 - place, place)
+
+
+def _hash(x: np.ndarray) -> np.ndarray:
+    """splitmix64's finaliser: 64 well-mixed bits for each number (Steele, Lea and Flood, 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,96 @@
+"""A folder of .npy columns that grow together, row by row, and survive being killed at any moment.
+
+`append` adds the same number of rows to each column, `line` a line to the log beside them; `commit` makes what was appended so far sure (fsync) and notes it in
+`progress.json`; opened again, the table is cut back to the last commit. So the bytes of a finished table do not depend
+on how often the writing was interrupted.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dcgan.files import write_whole
+
+_HEADER = 128  # bytes; numpy's own choice for shapes as short as ours, fixed here so that it can be filled in last
+
+
+class Writer:
+    def __init__(self, folder: Path, log: str):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.rows = 0
+        logged = 0  # bytes
+        self.notes: dict[str, Any] = {}  # what the caller wants back after an interruption
+        self._columns: dict[str, tuple[str, tuple[int, ...]]] = {}  # name -> dtype, shape of a row
+        self._files: dict[str, BinaryIO] = {}
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            state = json.loads((folder / "progress.json").read_text("utf-8"))
+            self.rows, self.notes, logged = state["rows"], state["notes"], state["logged"]
+            self._columns = {name: (dtype, tuple(shape)) for name, (dtype, shape) in state["columns"].items()}
+        for name, (dtype, shape) in self._columns.items():
+            self._open(name, dtype, shape)
+        for path in folder.iterdir():
+            if path.name not in ("progress.json", log) and path.stem not in self._columns:
+                path.unlink()
+        self._log = open(folder / log, "a+b")  # noqa: SIM115 -- closed by close()
+        self._log.truncate(logged)
+
+    def append(self, columns: dict[str, np.ndarray]) -> None:
+        counts = {len(values) for values in columns.values()}
+        assert len(counts) == 1, f"columns of different length: {counts}"
+        if not self.rows and not self._columns:
+            for name, values in columns.items():
+                self._columns[name] = (values.dtype.str, values.shape[1:])
+                self._open(name, *self._columns[name])
+        assert columns.keys() == self._columns.keys()
+        for name, values in columns.items():
+            assert self._columns[name] == (values.dtype.str, values.shape[1:]), name
+            self._files[name].write(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+        self.rows += counts.pop()
+
+    def line(self, entry: Any) -> None:
+        self._log.write(json.dumps(entry).encode("ascii") + b"\n")
+
+    def commit(self) -> None:
+        for file in (*self._files.values(), self._log):
+            file.flush()
+            os.fsync(file.fileno())
+        columns = {name: [dtype, list(shape)] for name, (dtype, shape) in self._columns.items()}
+        state = {"rows": self.rows, "notes": self.notes, "columns": columns, "logged": self._log.tell()}
+        write_whole(self.folder / "progress.json", json.dumps(state).encode())
+
+    def finish(self) -> None:
+        """Fill in the headers: each column is then an ordinary .npy file."""
+        for name, (dtype, shape) in self._columns.items():
+            file = self._files[name]
+            file.seek(0)
+            file.write(_header(dtype, (self.rows, *shape)))
+            file.flush()
+            os.fsync(file.fileno())
+        self.close()
+        (self.folder / "progress.json").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        for file in (*self._files.values(), self._log):
+            with contextlib.suppress(OSError):  # on a full disk the last buffer cannot be written; it is not committed
+                file.close()
+
+    def _open(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        path = self.folder / f"{name}.npy"
+        width = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
+        file = open(path, "r+b" if path.exists() else "w+b", buffering=1 << 20)  # noqa: SIM115 -- closed by close()
+        file.truncate(_HEADER + self.rows * width)
+        file.seek(0, os.SEEK_END)
+        self._files[name] = file
+
+
+def _header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """The .npy format, version 1.0, padded to _HEADER bytes."""
+    text = repr({"descr": dtype, "fortran_order": False, "shape": shape}).encode("latin-1")
+    head = b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little") + text
+    assert len(head) < _HEADER
+    return head.ljust(_HEADER - 1) + b"\n"
