@@ -109,15 +109,20 @@ def average(state: State, decay: float) -> None:
     """G_ema follows G; early on it follows faster, so that it does not remember the untrained network."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
     torch._foreach_lerp_(list(state.G_ema.parameters()), list(state.G.parameters()), 1 - decay)
+    for ours, theirs in zip(state.G_ema.buffers(), state.G.buffers(), strict=True):
+        ours.copy_(theirs)  # running statistics of a network of one's own; ours are measured before use
 
 
 @contextlib.contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    network.requires_grad_(False)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        network.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def fresh(
@@ -130,7 +135,7 @@ def fresh(
     G_ema = copy.deepcopy(G).requires_grad_(False)
     opt_G, opt_D = (
         own_optimizer(network.parameters()) if own_optimizer else optimizer(config, lr, network)
-        for network, lr in ((G, config.lr), (D, config.lr_D or config.lr))
+        for network, lr in ((G, config.lr), (D, config.lr if config.lr_D is None else config.lr_D))
     )
     for group in opt_G.param_groups + opt_D.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedules scale
@@ -145,6 +150,9 @@ def optimizer(config: Config, lr: float, network: nn.Module) -> torch.optim.Opti
 
 
 def _mix(seed: int, step: int) -> int:
-    """One 64-bit number from (seed, step), by the hash that latents use."""
-    words = latents.philox(np.array([seed], np.uint64), np.array([step], np.int64).astype(np.uint64), stream=2)[0, 0]
-    return int(words[0]) << 31 ^ int(words[1])
+    """One 64-bit number from (seed, step), by the hash that latents use.
+
+    torch's CPU generator keeps its low 32 bits: of 100,000 steps about one pair shares its noise, which does no harm.
+    """
+    words = latents.philox(np.array([seed], np.uint64), np.array([step]), stream=2)[0, 0]
+    return int(words[0]) << 32 | int(words[1])

@@ -65,12 +65,13 @@ def read_header(path: Path | str) -> Header:
             text = file.read(length)
             end = file.seek(0, 2)
     except OSError as error:
-        raise UserError(f"{path}: it cannot be read ({error.strerror}); check the name and its permissions") from None
+        why = error.strerror or error
+        raise UserError(f"{path}: it cannot be read ({why}); check the name and its permissions") from None
     try:
         held = json.loads(text)
         about = held["__metadata__"]
-        if about["format"] != FORMAT:
-            raise KeyError("format")
+        if about["format"] != FORMAT or int(about["step"]) < 0:
+            raise ValueError
         needed = 8 + length + max(part["data_offsets"][1] for name, part in held.items() if name != "__metadata__")
         classes = json.loads(about["classes"])
         header = Header(
@@ -79,7 +80,7 @@ def read_header(path: Path | str) -> Header:
             float(about["seconds"]),
             tuple(classes) if classes else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
         raise UserError(
             f"{path}: it is not a dcgan checkpoint, or its beginning is damaged; "
             "give a run's folder, or its checkpoints/last.safetensors"
@@ -107,7 +108,7 @@ def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Pat
     load_networks({name: getattr(state, name) for name in ("G", "D", "G_ema")}, tensors, path)
     for name, network in (("opt_G", state.G), ("opt_D", state.D)):
         held = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
-        _fill_optimizer(getattr(state, name), network, held)
+        _fill_optimizer(getattr(state, name), network, held, f"{path}: its {name}")
     state.step = header.step
 
 
@@ -129,25 +130,37 @@ def load_networks(networks: "dict[str, nn.Module]", tensors: "dict[str, Tensor]"
 
 
 def _optimizer_tensors(optimizer: "Optimizer", network: "nn.Module") -> "dict[str, Tensor]":
+    import torch
+
     names = {parameter: name for name, parameter in network.named_parameters()}
-    return {
-        f"{names[parameter]}.{key}": value
-        for parameter, held in optimizer.state.items()
-        for key, value in held.items()
-        if value is not None
-    }
+    tensors = {}
+    for parameter, held in optimizer.state.items():
+        for key, value in held.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{names[parameter]}.{key}"] = value
+            elif value is not None:
+                raise UserError(
+                    f"optimizer {type(optimizer).__name__}: it keeps its {key!r} as {type(value).__name__}, and a "
+                    "checkpoint holds tensors only; keep it in a tensor"
+                )
+    return tensors
 
 
-def _fill_optimizer(optimizer: "Optimizer", network: "nn.Module", held: "dict[str, Tensor]") -> None:
+def _fill_optimizer(optimizer: "Optimizer", network: "nn.Module", held: "dict[str, Tensor]", what: str) -> None:
     import torch
 
     parameters = dict(network.named_parameters())
     order = {name: i for i, name in enumerate(parameters)}
     state: dict[int, dict] = {}
     for key, tensor in held.items():
-        name, role = key.rsplit(".", 1)
-        like = parameters[name]
-        if tensor.shape == like.shape:  # fused kernels read memory in order: a moment must be laid out as its weight
-            tensor = torch.empty_like(like, requires_grad=False).copy_(tensor)
-        state.setdefault(order[name], {})[role] = tensor
+        name, _, role = key.rpartition(".")
+        like = parameters.get(name)
+        if like is None or (tensor.dim() and tensor.shape != like.shape):
+            raise UserError(
+                f"{what} does not fit the network of its config (at {key}); was it made by another version?"
+            )
+        # Fused kernels read memory in order: a moment must be laid out as its weight. And nothing may go on
+        # reading the file, which is about to be replaced.
+        laid_out = torch.empty_like(like if tensor.dim() else tensor, dtype=tensor.dtype, requires_grad=False)
+        state.setdefault(order[name], {})[role] = laid_out.copy_(tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-
 if TYPE_CHECKING:
     from torch import Tensor
-
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def to_float(images: "np.ndarray | Tensor", output: str = "tanh", device: "str | None" = None) -> "Tensor":
     """uint8 [N, H, W, C] -> float32 [N, C, H, W] in the range of G's output, channels last in memory."""
     import torch
 
+    if isinstance(images, np.ndarray):
+        images = np.require(images, requirements=["C", "W"])  # torch takes no flipped and no read-only arrays
     x = torch.as_tensor(images, device=device).permute(0, 3, 1, 2).float()  # a view: channels-last strides stay
     return x.mul_(2 / 255).sub_(1) if output == "tanh" else x.mul_(1 / 255)
 
@@ -35,9 +34,8 @@ def to_uint8(x: "Tensor", output: str = "tanh") -> np.ndarray:
 
 
 def picture(image: np.ndarray) -> Image.Image:
-    """uint8 [H, W, C] -> a Pillow image."""
-    channels = image.shape[-1]
-    return Image.fromarray(image[..., 0] if channels == 1 else image, MODES[channels])
+    """uint8 [H, W, C] -> a Pillow image: grey, RGB or RGBA."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:

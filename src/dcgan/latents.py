@@ -23,32 +23,38 @@ import numpy as np
 from dcgan.errors import UserError
 
 MAX_SEED = 2**53 - 1  # the integers that a JavaScript number holds exactly
+MAX_WEIGHT = 1_000_000  # far beyond any picture, and its sums stay finite in float32
+MOST_SEEDS = 1_000_000  # in one command
 NOISE = 0.25  # Radford et al., section 6.3.2: neighbours differ by U(-0.25, 0.25)
 DISTRIBUTIONS = ("uniform", "normal")
 
 # Philox4x32: two multipliers and two key increments (Salmon et al., table 2 and section 3.3)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+
+def philox4x32(counter: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """Ten rounds: counters [..., 4] and keys [..., 2] of 32-bit words (held in uint64) -> [..., 4] such words."""
+    a, b, c, d = np.moveaxis(counter, -1, 0)
+    key0, key1 = np.moveaxis(key, -1, 0)
+    for _ in range(10):
+        p, q = a * _M0, c * _M1
+        a, b, c, d = (q >> _32) ^ b ^ key0, q & _LOW, (p >> _32) ^ d ^ key1, p & _LOW
+        key0, key1 = (key0 + _W0) & _LOW, (key1 + _W1) & _LOW
+    return np.stack([a, b, c, d], axis=-1)
 
 
 def philox(seeds: np.ndarray, counters: np.ndarray, stream: int = 0) -> np.ndarray:
     """Four 32-bit words for each seed (the key) and counter: [N], [K] -> [N, K, 4] of uint64 below 2^32."""
-    key0 = (seeds & _LOW)[:, None]
-    key1 = (seeds >> _32)[:, None]
-    shape = (len(seeds), len(counters))
-    a = np.broadcast_to(counters.astype(np.uint64), shape)
-    b = np.full(shape, stream, np.uint64)
-    c = d = np.zeros(shape, np.uint64)
-    for _ in range(10):
-        p, q = a * _M0, c * _M1
-        a, b, c, d = (q >> _32) ^ b ^ key0, q & _LOW, (p >> _32) ^ d ^ key1, p & _LOW
-        key0, key1 = (key0 + np.uint64(_W0)) & _LOW, (key1 + np.uint64(_W1)) & _LOW
-    return np.stack([a, b, c, d], axis=-1)
+    key = np.stack([seeds & _LOW, seeds >> _32], axis=-1)[:, None]
+    counter = np.zeros((1, len(counters), 4), np.uint64)
+    counter[..., 0], counter[..., 1] = counters.astype(np.uint64) & _LOW, stream
+    return philox4x32(counter, key)
 
 
 def draw(seeds: Sequence[int] | np.ndarray, z_dim: int, distribution: str = "uniform", stream: int = 0) -> np.ndarray:
-    """z of each seed: float32 [N, z_dim], uniform on (-1, 1) or standard normal (Box-Muller)."""
+    """z of each seed: float32 [N, z_dim], uniform on [-1, 1] or standard normal (Box-Muller)."""
     seeds = np.asarray(seeds, np.uint64).reshape(-1)
     words = philox(seeds, np.arange(-(-z_dim // 4)), stream).reshape(len(seeds), -1)
     u = (words.astype(np.float64) + 0.5) * 2.0**-32  # never 0 and never 1
@@ -121,7 +127,7 @@ def parse(words: str) -> Point:
         elif found["label"]:
             if label is not None:
                 raise UserError(f"point {words!r}: it names two classes; keep one @CLASS")
-            label = int(found["label"])
+            label = _whole(found["label"], "a class", words)
         else:
             if terms and not sign:
                 raise UserError(
@@ -129,6 +135,10 @@ def parse(words: str) -> Point:
                     "write + or -, or a comma for the mean of a group"
                 )
             weight = float(found["weight"] or 1) * (-1 if sign == "-" else 1)
+            if abs(weight) > MAX_WEIGHT:
+                raise UserError(
+                    f"point {words!r}: a weight is at most {MAX_WEIGHT:,}, and {found['weight']} is above it"
+                )
             of = found["name"] or tuple(_seed(s, words) for s in found["seeds"].split(","))
             terms.append(Term(weight, of))
             sign = None
@@ -176,6 +186,8 @@ def parse_seeds(words: str) -> list[int]:
             raise UserError(f"--seeds {words}: {part.strip()!r} is not a seed or a range; write 17, 0-63 or 0-3,17")
         first = _seed(found[1], words)
         last = _seed(found[2], words) if found[2] else first
+        if last - first + len(seeds) >= MOST_SEEDS:
+            raise UserError(f"--seeds {words}: at most {MOST_SEEDS:,} at once; ask for them in parts")
         if last < first:
             raise UserError(f"--seeds {words}: the range {first}-{last} runs backwards; write {last}-{first}")
         seeds.extend(range(first, last + 1))
@@ -183,18 +195,22 @@ def parse_seeds(words: str) -> list[int]:
 
 
 def _seed(digits: str, words: str) -> int:
-    if int(digits) > MAX_SEED:
-        raise UserError(f"{words!r}: a seed is a whole number from 0 to {MAX_SEED}, and {digits.strip()} is above it")
+    return _whole(digits.strip(), "a seed", words)
+
+
+def _whole(digits: str, what: str, words: str) -> int:
+    if len(digits) > 100 or int(digits) > MAX_SEED:  # Python itself refuses to read thousands of digits
+        raise UserError(f"{words!r}: {what} is a whole number from 0 to {MAX_SEED}, and {digits} is above it")
     return int(digits)
 
 
 def _number(value: float) -> str:
-    return f"{value:.15g}"
+    return repr(value).removesuffix(".0")  # the shortest that reads back as the same number
 
 
 def _unreadable(words: str, at: int) -> UserError:
-    rest = words[at:].strip() or "its end"
+    rest = words[at:].strip()
+    what = f"cannot read {rest!r}" if rest else "it ends too soon"
     return UserError(
-        f"point {words!r}: cannot read {rest!r}; write seeds with weights, like 17, "
-        "'0.5*12 + 0.5*40' or '+12,40,77 -3,9,31'"
+        f"point {words!r}: {what}; write seeds with weights, like 17, '0.5*12 + 0.5*40' or '+12,40,77 -3,9,31'"
     )
