@@ -103,7 +103,7 @@ _TOKEN = re.compile(
     r"""\s*(?: (?P<sign>[+-])
              | ~(?P<noise>\d+)
              | @(?P<label>\d+)
-             | (?:(?P<weight>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*\*\s*)?
+             | (?:(?P<weight>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*\*\s*)?
                (?:\#(?P<name>[\w.-]*\w) | (?P<seeds>\d+(?:\s*,\s*\d+)*)) (?![\w.*])
            )""",
     re.VERBOSE,
@@ -170,9 +170,9 @@ def walk(a: np.ndarray, b: np.ndarray, steps: int, distribution: str = "uniform"
     t = (np.arange(steps) / steps)[:, None]
     if distribution == "uniform":
         return ((1 - t) * a + t * b).astype(np.float32)
-    cosine = np.dot(a, b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    if np.sin(angle) < 1e-6:  # the same direction, or the opposite one: no single arc
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    angle = np.arccos(np.clip(np.dot(a, b) / lengths, -1, 1)) if lengths else 0.0
+    if np.sin(angle) < 1e-6:  # the same direction, the opposite one, or none: no single arc
         return ((1 - t) * a + t * b).astype(np.float32)
     return ((np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)).astype(np.float32)
 
