@@ -29,7 +29,8 @@ CLASS: dict[str, str | None] = {"faces": None, "rooms": None, "numbers": "digit"
 def factors_of(name: str, index: int, seed: int = 0) -> dict[str, Value]:
     kinds = FACTORS[name]
     stream = list(NAMES).index(name)
-    values = {f: kind.pick(u) for (f, kind), u in zip(kinds.items(), uniforms(seed, index, len(kinds), stream), strict=True)}
+    u = uniforms(seed, index, len(kinds), stream)
+    values = {f: kind.pick(each) for (f, kind), each in zip(kinds.items(), u, strict=True)}
     label = CLASS[name]
     if label is not None:  # each run of as many pictures as there are classes holds every class once, shuffled
         count = len(kinds[label].values)
@@ -43,15 +44,15 @@ def render(name: str, factors: Mapping[str, Value | str], size: int) -> np.ndarr
     kinds = FACTORS[name]
     if factors.keys() != kinds.keys():
         raise ValueError(f"{name} needs the factors {', '.join(kinds)}; got {', '.join(factors)}")
-    return _MODULES[name].render({f: _value(kind, factors[f]) for f, kind in kinds.items()}, size)
+    return _MODULES[name].render({f: kind.read(factors[f]) for f, kind in kinds.items()}, size)
 
 
 def draw(name: str, indices: Iterable[int], size: int, seed: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Pictures uint8 [N, size, size, 3], and each factor as an array [N] (categories as int64, the rest float32)."""
+    """Pictures uint8 [N, size, size, 3], and each factor as an array [N] (continuous ones float32, the rest int64)."""
     each = [factors_of(name, int(i), seed) for i in indices]
     images = np.empty((len(each), size, size, 3), dtype=np.uint8)
     for image, values in zip(images, each, strict=True):
-        image[:] = _MODULES[name].render(values, size)
+        image[:] = render(name, values, size)
     arrays = {
         f: np.array([values[f] for values in each], dtype=np.float32 if isinstance(kind, Continuous) else np.int64)
         for f, kind in FACTORS[name].items()
@@ -68,9 +69,3 @@ def visible(name: str, factor: str, factors: Mapping[str, np.ndarray]) -> np.nda
     kind = FACTORS[name][other]
     assert isinstance(kind, Category)
     return visible(name, other, factors) & (factors[other] != kind.values.index(value))
-
-
-def _value(kind: Factor, value: Value | str) -> Value:
-    if isinstance(kind, Category):
-        return kind.values.index(value) if isinstance(value, str) else int(value)
-    return float(value) if isinstance(kind, Continuous) else int(value)

@@ -8,14 +8,18 @@ Points are rounded to whole canvas pixels before drawing, so that the last bit o
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 Colour = tuple[float, float, float]
+Point = tuple[float, float]
 Points = np.ndarray  # [n, 2]
 
+WHITE: Colour = (252, 250, 248)
 CANVAS = 384  # canvas pixels a side at least: a multiple of 16, 32, 48, 64, 96 and 128
+SIDEWAYS = np.array((-1.0, 1.0))
 CIRCLE = np.array([(math.cos(2 * math.pi * i / 40), math.sin(2 * math.pi * i / 40)) for i in range(40)])
 
 
@@ -40,15 +44,29 @@ def smooth(t: float) -> float:
     return t * t * (3 - 2 * t)
 
 
-def curve(points: Sequence[tuple[float, float]] | Points, closed: bool = False, steps: int = 6) -> Points:
+def curve(points: Sequence[Point] | Points, closed: bool = False, steps: int = 6) -> Points:
     """A Catmull-Rom curve through the points."""
     p = np.asarray(points, dtype=np.float64)
     p = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
-    a, b, c, d = (q[:, None, :] for q in (p[:-3], p[1:-2], p[2:-1], p[3:]))
-    t = (np.arange(steps) / steps)[None, :, None]
-    line = b + 0.5 * t * ((c - a) + t * ((2 * a - 5 * b + 4 * c - d) + t * (3 * (b - c) + d - a)))
-    line = line.reshape(-1, 2)
+    a, b, c, d = _weights(steps)
+    parts = a * p[:-3, None] + b * p[1:-2, None] + c * p[2:-1, None] + d * p[3:, None]  # [points, steps, 2]
+    line = parts.reshape(-1, 2)
     return line if closed else np.concatenate([line, p[-1:]])
+
+
+@cache
+def _weights(steps: int) -> np.ndarray:
+    """What the four nearest points count at each step from the second to the third of them [4, steps, 1]."""
+    t = np.arange(steps)[:, None] / steps
+    return 0.5 * np.stack([
+        t * (2 - t) * t - t, 2 - t * t * (5 - 3 * t), t + t * t * (4 - 3 * t), t * t * (t - 1),
+    ])  # fmt: skip
+
+
+def mirrored(half: Sequence[Point], x: float = 0.0) -> list[Point]:
+    """A symmetric outline from its right half, given from the axis or near it and back to it; its axis is at x."""
+    left = [(x - across, y) for across, y in reversed(half) if across != 0]
+    return [*((x + across, y) for across, y in half), *left]
 
 
 def ribbon(line: Points, widths: float | Points) -> Points:
@@ -57,7 +75,7 @@ def ribbon(line: Points, widths: float | Points) -> Points:
     step[1:-1] = line[2:] - line[:-2]
     step[0], step[-1] = line[1] - line[0], line[-1] - line[-2]
     length = np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2) + 1e-9
-    half = np.stack([-step[:, 1], step[:, 0]], axis=1) * (0.5 * np.asarray(widths) / length)[:, None]
+    half = (0.5 * np.asarray(widths) / length)[:, None] * step[:, ::-1] * SIDEWAYS
     return np.concatenate([line + half, (line - half)[::-1]])
 
 
@@ -82,27 +100,30 @@ class Canvas:
 
     def view(self, x: float = 0.0, y: float = 0.0, scale: float = 1.0, roll: float = 0.0) -> None:
         """From here on, coordinates are those of a frame at (x, y), enlarged by scale, rotated by roll radians."""
-        self._at = (x, y)
-        self._axes = (scale * math.cos(roll), scale * math.sin(roll))
+        half = self.pixels / 2
+        self._origin = (half * (1 + x) + 0.5, half * (1 + y) + 0.5)
+        self._axis = (half * scale * math.cos(roll), half * scale * math.sin(roll))
 
     def shape(self, points: Points, colour: Colour) -> None:
-        if self._at == (0.0, 0.0) and self._axes == (1.0, 0.0):
-            x, y = points[:, 0], points[:, 1]
-        else:
-            (c, s), (x0, y0) = self._axes, self._at
-            x, y = x0 + c * points[:, 0] - s * points[:, 1], y0 + s * points[:, 0] + c * points[:, 1]
-        corners = np.floor(np.stack([x, y], axis=1) * (self.pixels / 2) + (self.pixels / 2 + 0.5))
-        self.pen.polygon(corners.ravel().tolist(), fill=_ink(colour, self.material))
+        """The polygon through the points, filled; where it lies over itself it is empty."""
+        (x0, y0), (c, s), x, y = self._origin, self._axis, points[:, 0], points[:, 1]
+        corners = np.empty((len(points), 2))
+        corners[:, 0] = x * c - y * s + x0
+        corners[:, 1] = x * s + y * c + y0
+        self.pen.polygon(np.floor(corners).ravel().tolist(), fill=_ink(colour, self.material))
 
-    def polygon(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
+    def polygon(self, points: Sequence[Point], colour: Colour) -> None:
         self.shape(np.array(points, dtype=np.float64), colour)
 
-    def blob(self, points: Sequence[tuple[float, float]] | Points, colour: Colour, steps: int = 6) -> None:
+    def blob(self, points: Sequence[Point] | Points, colour: Colour, steps: int = 6) -> None:
         """The closed curve through the points, filled."""
         self.shape(curve(points, closed=True, steps=steps), colour)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
-        self.shape(CIRCLE * (rx, ry) + (x, y), colour)
+        points = np.empty_like(CIRCLE)
+        points[:, 0] = CIRCLE[:, 0] * rx + x
+        points[:, 1] = CIRCLE[:, 1] * ry + y
+        self.shape(points, colour)
 
     def soft(self, x: float, y: float, rx: float, ry: float, colour: Colour, edge: Colour, steps: int = 5) -> None:
         """An ellipse that goes from `colour` in the middle to `edge` at its rim, in rings."""
@@ -110,8 +131,9 @@ class Canvas:
             r = 1 - i / steps
             self.ellipse(x, y, rx * r, ry * r, mix(edge, colour, (i + 1) / steps))
 
-    def stroke(self, points: Sequence[tuple[float, float]] | Points, width: float, colour: Colour, *,
-               taper: bool = False, steps: int = 6) -> None:  # fmt: skip
+    def stroke(
+        self, points: Sequence[Point] | Points, width: float, colour: Colour, *, taper: bool = False, steps: int = 6
+    ) -> None:
         """A smooth line through the points; with taper, its ends are thin."""
         line = curve(points, steps=steps)
         if taper:
@@ -133,15 +155,11 @@ def _ink(colour: Colour, material: int) -> tuple[int, int, int, int]:
     return r, g, b, material
 
 
-_GRIDS: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-
+@cache
 def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
     """x [1, size] and y [size, 1] of the pixels' centres in [-1, 1], float32."""
-    if size not in _GRIDS:
-        line = ((2 * np.arange(size) + 1) / size - 1).astype(np.float32)
-        _GRIDS[size] = (line[None, :], line[:, None])
-    return _GRIDS[size]
+    line = ((2 * np.arange(size) + 1) / size - 1).astype(np.float32)
+    return line[None, :], line[:, None]
 
 
 def to_bytes(pixels: np.ndarray) -> np.ndarray:

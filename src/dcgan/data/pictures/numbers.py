@@ -1,28 +1,38 @@
-"""House numbers as a car in the street sees them: one digit in the middle (the class), others cut off at the sides.
+"""House numbers as a camera in the street sees them: a digit in the middle (the class), others cut off beside it.
 
-A digit is a few pen strokes in a box of width 1 and height 2 (y from -1 at the top to 1 at the foot). Hands differ in width,
-weight, contrast between down and cross strokes, slant, and ends. The strokes are put through a perspective map before they
-are drawn, then light, shadow, blur and noise follow.
+Digits (glyphs.py) stand on a plane that is put in perspective before it is drawn; then come light, shadow, blur, grain.
 """
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from .draw import Canvas, Colour, Points, curve, grid, mix, ramp, ribbon, times, to_bytes
-from .factors import Category, Continuous, Detail, Factor, Value, uniforms
+from .draw import Canvas, Colour, Points, grid, mix, ramp, ribbon, times, to_bytes
+from .factors import Category, Continuous, Detail, Factor, random_bytes, uniforms
+from .glyphs import HANDS, STROKES, outlines
 
-DIGITS = tuple("0123456789")
+COLOURS: dict[str, tuple[Colour, Colour]] = {  # of the sign and of its digits
+    "white on blue": ((38, 76, 150), (246, 246, 244)),
+    "black on white": ((236, 234, 228), (30, 30, 34)),
+    "gold on green": ((42, 92, 66), (240, 200, 96)),
+    "white on brick": ((160, 80, 62), (246, 240, 230)),
+    "black on brass": ((206, 164, 84), (36, 30, 26)),
+    "navy on cream": ((240, 226, 192), (36, 48, 98)),
+    "white on slate": ((92, 102, 114), (244, 244, 242)),
+    "red on cream": ((242, 230, 204), (178, 40, 38)),
+}
+
 FACTORS: dict[str, Factor] = {
-    "digit": Category(DIGITS),
-    "left": Category(("none", *DIGITS)),
-    "right": Category(("none", *DIGITS)),
-    "hand": Category(("round", "plain", "narrow", "broad", "slab")),
+    "digit": Category(tuple(STROKES)),
+    "left": Category(("none", *STROKES), first=0.3),
+    "right": Category(("none", *STROKES), first=0.3),
+    "hand": Category(tuple(HANDS)),
     "weight": Continuous(),  # thin to bold
-    "slant": Continuous(),
-    "colours": Category(("white on blue", "black on white", "gold on green", "white on brick", "black on brass",
-                         "navy on cream", "white on slate", "red on cream")),  # fmt: skip
+    "slant": Continuous(),  # to the left to to the right
+    "colours": Category(tuple(COLOURS)),
     "turn": Continuous(),  # seen from the left to from the right
     "x": Continuous(),
     "y": Continuous(),
@@ -32,41 +42,9 @@ FACTORS: dict[str, Factor] = {
     "detail": Detail(),
 }
 
-COLOURS: list[tuple[Colour, Colour]] = [  # sign, digits
-    ((38, 76, 150), (246, 246, 244)), ((236, 234, 228), (30, 30, 34)), ((42, 92, 66), (240, 200, 96)),
-    ((164, 82, 62), (246, 240, 230)), ((206, 164, 84), (36, 30, 26)), ((240, 226, 192), (36, 48, 98)),
-    ((92, 102, 114), (244, 244, 242)), ((242, 230, 204), (178, 40, 38)),
-]  # fmt: skip
-
-
-def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float, n: int = 10) -> list[tuple[float, float]]:
-    """Points along an ellipse; degrees, 0 to the right, 90 down."""
-    angles = [math.radians(start + (end - start) * i / (n - 1)) for i in range(n)]
-    return [(x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles]
-
-
-# Each digit's strokes, as points that a smooth curve goes through.
-STROKES: dict[str, list[list[tuple[float, float]]]] = {
-    "0": [_arc(0, 0, 0.5, 1, -90, 270, 20)],
-    "1": [[(-0.32, -0.62), (0.08, -1.0)], [(0.08, -1.0), (0.08, 1.0)]],
-    "2": [_arc(0, -0.48, 0.48, 0.52, -170, 35, 10) + [(0.0, 0.4), (-0.5, 1.0)], [(-0.5, 1.0), (0.52, 1.0)]],
-    "3": [_arc(-0.03, -0.5, 0.46, 0.5, -160, 90, 11), _arc(-0.03, 0.5, 0.53, 0.5, -90, 155, 11)],
-    "4": [[(0.22, 1.0), (0.22, -1.0)], [(0.22, -1.0), (-0.52, 0.42)], [(-0.52, 0.42), (0.58, 0.42)]],
-    "5": [[(0.44, -1.0), (-0.36, -1.0)], [(-0.36, -1.0), (-0.43, -0.1)], _arc(-0.02, 0.35, 0.52, 0.65, -145, 145, 13)],
-    "6": [[(0.32, -1.0), (-0.12, -0.6), (-0.44, -0.05), (-0.5, 0.4)], _arc(0, 0.4, 0.5, 0.6, -180, 180, 18)],
-    "7": [[(-0.5, -1.0), (0.5, -1.0)], [(0.5, -1.0), (0.1, -0.1), (-0.14, 1.0)]],
-    "8": [_arc(0, -0.52, 0.42, 0.48, -90, 270, 18), _arc(0, 0.48, 0.52, 0.52, -90, 270, 18)],
-    "9": [[(-0.32, 1.0), (0.12, 0.6), (0.44, 0.05), (0.5, -0.4)], _arc(0, -0.4, 0.5, 0.6, 0, 360, 18)],
-}
-# width, contrast (how much thinner cross strokes are), round ends, feet
-HANDS: list[tuple[float, float, bool, bool]] = [
-    (0.95, 0.0, True, False), (0.95, 0.15, False, False), (0.74, 0.1, False, False), (1.12, 0.2, False, False),
-    (0.95, 0.45, False, True),
-]  # fmt: skip
-
 
 class Plane:
-    """The sign, seen at an angle: (x, y) on it -> the picture."""
+    """The sign, seen at an angle: (x, y) on it -> the picture. The middle digit goes from y = -1 to 1."""
 
     def __init__(self, x: float, y: float, scale: float, turn: float, slant: float, roll: float) -> None:
         self.x, self.y, self.scale, self.slant = x, y, scale, slant
@@ -81,92 +59,86 @@ class Plane:
         return np.stack([self.x + self.scale * x, self.y + self.scale * y], axis=1)
 
 
-def render(f: Mapping[str, Value], size: int) -> np.ndarray:
-    u = uniforms(int(f["detail"]), 2, 16)
-    sign, ink = COLOURS[int(f["colours"])]
-    sign, ink = times(sign, 0.9 + 0.2 * u[0]), times(ink, 0.92 + 0.16 * u[1])
-    sign = (sign[0] + 20 * (u[2] - 0.5), sign[1], sign[2] + 20 * (u[3] - 0.5))
-    width, contrast, round_ends, feet = HANDS[int(f["hand"])]
-    weight = 0.34 + 0.1 * f["weight"]
-    plane = Plane(0.08 * f["x"], 0.06 * f["y"], 0.62 + 0.07 * f["scale"], f["turn"], 0.16 * f["slant"], 0.1 * (u[4] - 0.5))
-    step = width * 1.08 + weight + 0.12 + 0.1 * u[5]
+def render(f: Mapping[str, Any], size: int) -> np.ndarray:
+    red, blue, faded, ink_faded, roll, gap, drop, grain, *rest = uniforms(f["detail"], 0, 18)
+    sign, ink = COLOURS[f["colours"]]
+    sign = times((sign[0] + 24 * (red - 0.5), sign[1], sign[2] + 24 * (blue - 0.5)), 0.9 + 0.2 * faded)
+    ink = times(ink, 0.92 + 0.16 * ink_faded)
+    hand, weight, scale = HANDS[f["hand"]], 0.34 + 0.09 * f["weight"], 0.69 + 0.07 * f["scale"]
+    plane = Plane(0.08 * f["x"], 0.06 * f["y"], scale, f["turn"], 0.16 * f["slant"], 0.12 * (roll - 0.5))
 
     canvas = Canvas(size, sign)
-    _surface(canvas, plane, sign, u)
-    drop = (0.05 + 0.03 * u[6]) * plane.scale
-    shadow = mix(times(sign, 0.62), (0, 0, 0), 0.1)
-    for colour, offset in ((shadow, drop), (ink, 0.0)):
-        for factor, place in (("left", -step), ("digit", 0.0), ("right", step)):
-            name = FACTORS[factor].values[int(f[factor])]
-            if name != "none":
-                _digit(canvas, plane, name, place, width, weight, contrast, round_ends, feet, colour, offset)
+    _surface(canvas, plane, sign, ink, *rest[:4])
+    step = hand.width + weight + 0.14 + 0.12 * gap
+    digits: list[Points] = []
+    for factor, place in (("left", -step), ("digit", 0.0), ("right", step)):
+        if f[factor] != "none":
+            digits += [plane.see(shape + np.array((place, 0.0))) for shape in outlines(f[factor], hand, weight)]
+    for colour, offset in ((times(sign, 0.54), (0.03 + 0.03 * drop) * scale), (ink, 0.0)):
+        for shape in digits:
+            canvas.shape(shape + offset, colour)
 
-    pixels, _ = canvas.pixels_and_material()
-    gx, gy = grid(size)
-    bright = 0.86 + 0.2 * f["light"]
-    light = np.float32(bright) * (1 + np.float32(0.24 * (u[7] - 0.5)) * gx + np.float32(0.24 * (u[8] - 0.5)) * gy)
-    if u[9] < 0.3:  # the shadow of something near falls across
-        edge = (gx * np.float32(0.6 + u[10]) + gy + np.float32(1.2 * (u[11] - 0.5))) * 6
-        light = light * (1 - np.float32(0.28) * np.clip(edge, 0, 1))
-    pixels = _blurred(pixels * light[..., None], size * (0.004 + 0.02 * f["blur"]))
-    noise = _noise(int(f["detail"]), size)
-    return to_bytes(pixels + noise * np.float32(2 + 5 * u[12]))
+    pixels = canvas.pixels_and_material()[0] * _light(size, f["light"], *rest[4:])
+    pixels = _blurred(pixels, size * (0.004 + 0.02 * f["blur"]))
+    return to_bytes(pixels + np.float32(1.5 + 4 * grain) * _grain(f["detail"], size))
 
 
-def _surface(canvas: Canvas, plane: Plane, sign: Colour, u: list[float]) -> None:
-    """Sometimes the sign's own edge is in view, above and below, with the wall behind."""
-    if u[13] < 0.45:
-        wall = ramp([(150, 96, 78), (196, 184, 168), (110, 112, 118), (226, 220, 206)], u[14])
-        half = 1.42 + 0.25 * u[15]
+def _surface(
+    canvas: Canvas, plane: Plane, sign: Colour, ink: Colour, kind: float, tone: float, place: float, lined: float
+) -> None:
+    """What the digits stand on: a plain wall, bricks, or a plate whose upper and lower edge may be in view."""
+
+    def band(y0: float, y1: float, colour: Colour) -> None:
+        canvas.shape(plane.see(np.array([(-3.5, y0), (3.5, y0), (3.5, y1), (-3.5, y1)])), colour)
+
+    if kind < 0.25:
+        mortar = mix(sign, (226, 220, 210) if sum(sign) < 450 else (120, 110, 104), 0.22)
+        for row in range(-3, 4):
+            y = 0.62 * row + 0.4 * (tone - 0.5)
+            band(y - 0.025, y + 0.025, mortar)
+            for column in range(-2, 3):
+                x = 1.5 * column + 0.75 * (row % 2) + place - 0.5
+                canvas.shape(plane.see(ribbon(np.array([(x, y), (x, y + 0.62)]), 0.05)), mortar)
+    elif kind < 0.65:
+        wall = ramp([(150, 96, 78), (196, 184, 168), (110, 112, 118), (226, 220, 206)], tone)
         canvas.polygon([(-1.1, -1.1), (1.1, -1.1), (1.1, 1.1), (-1.1, 1.1)], wall)
-        canvas.shape(plane.see(np.array([(-4.0, -half), (4.0, -half), (4.0, half), (-4.0, half)])), times(sign, 0.75))
-        half -= 0.1
-        canvas.shape(plane.see(np.array([(-4.0, -half), (4.0, -half), (4.0, half), (-4.0, half)])), sign)
+        half = 1.28 + 0.25 * place
+        band(-half - 0.07, half + 0.07, times(sign, 0.72))
+        band(-half, half, sign)
+        if lined < 0.5:  # a painted line inside the edge
+            for y in (-half + 0.09, half - 0.09):
+                band(y - 0.03, y + 0.03, mix(sign, ink, 0.75))
 
 
-def _digit(canvas: Canvas, plane: Plane, name: str, place: float, width: float, weight: float, contrast: float,
-           round_ends: bool, feet: bool, colour: Colour, offset: float) -> None:  # fmt: skip
-    def show(points: Points) -> None:
-        canvas.shape(plane.see(points * (width, 1.0) + (place, 0.0)) + offset, colour)
-
-    strokes = STROKES[name]
-    if name == "1" and feet:
-        strokes = [*strokes, [(-0.3, 1.0), (0.46, 1.0)]]
-    for stroke in strokes:
-        line = np.array(stroke, dtype=np.float64) * (1.0, 1 - 0.5 * weight)
-        if len(stroke) > 2:
-            line = curve(line, steps=3)
-        step = np.abs(line[1:] - line[:-1])
-        down = step[:, 1] / (step[:, 0] + step[:, 1] + 1e-9)
-        thick = weight * (1 - contrast * (1 - np.concatenate([down, down[-1:]])))
-        show(ribbon(line, thick))
-        closed = abs(line[0] - line[-1]).sum() < 1e-6
-        if not closed:
-            for end, other, w in ((line[0], line[1], thick[0]), (line[-1], line[-2], thick[-1])):
-                angles = np.arange(16) * (math.pi / 8)
-                if round_ends:
-                    show(end + 0.5 * w * np.stack([np.cos(angles) / width, np.sin(angles)], axis=1))
-                else:  # a square end, a little past the point, so that corners close
-                    out = (end - other) / math.sqrt(((end - other) ** 2).sum()) * 0.45 * w
-                    show(ribbon(np.array([end, end + out]), w))
+def _light(
+    size: int, bright: float, across: float, down: float, shadow: float, slope: float, start: float, deep: float
+) -> np.ndarray:
+    """[size, size, 1]: falling off to a side, sometimes with the shadow of something near across a corner."""
+    x, y = grid(size)
+    light = 1 + np.float32(0.24 * (across - 0.5)) * x + np.float32(0.24 * (down - 0.5)) * y
+    if shadow < 0.3:
+        edge = 6 * (np.float32(0.6 + slope) * x + y + np.float32(1.2 * (start - 0.5)))
+        light = light * (1 - np.float32(0.18 + 0.14 * deep) * np.clip(edge, 0, 1))
+    return np.float32(0.86 + 0.18 * bright) * light[..., None]
 
 
 def _blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
-    """Blurred with a standard deviation of `radius` pixels, by short kernels (1 2 1)/4 applied as often as needed."""
-    variance = radius * radius
-    passes = max(1, math.ceil(variance / 0.5))
-    side = np.float32(variance / passes / 2)
-    for _ in range(passes):
-        for axis in (0, 1):
-            p = np.concatenate([pixels.take([0], axis), pixels, pixels.take([-1], axis)], axis)
-            n = pixels.shape[axis]
-            before, after = p.take(range(n), axis), p.take(range(2, n + 2), axis)
-            pixels = pixels + side * (before + after - 2 * pixels)
+    """Blurred by a Gaussian with a standard deviation of `radius` pixels."""
+    n = math.ceil(2.6 * radius)
+    weights = [round(math.exp(-0.5 * (i / radius) ** 2), 6) for i in range(-n, n + 1)]
+    total = sum(weights)
+    for axis in (0, 1):
+        size = pixels.shape[axis]
+        padded = np.pad(pixels, [(n, n) if a == axis else (0, 0) for a in range(3)], mode="edge")
+        pixels = np.zeros_like(pixels)
+        for i, weight in enumerate(weights):
+            pixels += np.float32(weight / total) * (padded[i : i + size] if axis == 0 else padded[:, i : i + size])
     return pixels
 
 
-def _noise(detail: int, size: int) -> np.ndarray:
-    """Grain with a standard deviation of 1, as coarse as a 32nd of the picture."""
-    grain = np.array(uniforms(detail, 3, 32 * 32), dtype=np.float32).reshape(32, 32) * np.float32(3.46) - np.float32(1.73)
-    index = np.arange(size) * 32 // size
-    return grain[index][:, index][..., None]
+def _grain(detail: int, size: int) -> np.ndarray:
+    """[size, size, 1] with a standard deviation of 1 at 32 pixels; larger pictures have the same, smoother."""
+    grain = Image.fromarray(random_bytes(detail, 32 * 32, stream=1).reshape(32, 32))
+    if size != 32:
+        grain = grain.resize((size, size), Image.Resampling.BILINEAR)
+    return ((np.asarray(grain, dtype=np.float32) - np.float32(127.5)) / np.float32(73.9))[..., None]
