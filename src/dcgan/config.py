@@ -163,7 +163,7 @@ class Config:
     @classmethod
     def build(cls, preset: str = "default", **settings: Any) -> "Config":
         """The preset's differences, then the given settings; an unknown name is a UserError with a suggestion."""
-        if preset not in PRESETS:
+        if _typed("preset", preset) not in PRESETS:
             raise UserError(f"--preset {preset}: there is no such preset{suggest(preset, PRESETS)}")
         known = {field.name for field in dataclasses.fields(cls)}
         for name in settings:
