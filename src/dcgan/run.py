@@ -127,10 +127,10 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
             f"--conditional: {dataset.name} has no classes; put each class in a folder of its own, "
             "or leave --conditional out"
         )
-    device = _device(config.device)
+    where = device(config.device)
     precision = config.precision
     if precision == "auto":
-        precision = "bf16" if _has_bf16(device) else "float32"
+        precision = "bf16" if _has_bf16(where) else "float32"
     return config.replace(
         size=(height, width),
         channels=channels,
@@ -142,7 +142,7 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
     )
 
 
-def _device(asked: str) -> str:
+def device(asked: str) -> str:
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if asked == "cuda" and not torch.cuda.is_available():
@@ -203,9 +203,9 @@ def train(plan: Plan, console: Console | None = None) -> bool:
         )
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(config.threads)
-        device = _device(config.device)
-        state, seconds = _start(plan, device)
-        session = Session(plan, state, device, seconds, console)
+        where = device(config.device)
+        state, seconds = _start(plan, where)
+        session = Session(plan, state, where, seconds, console)
         if session.finished:
             console.say(f"{folder.path} is finished: {state.step} steps. To train on, ask for more --steps.")
             return True
@@ -251,9 +251,13 @@ def _start(plan: Plan, device: str) -> tuple[State, float]:
                 f"--from {plan.warm}: its networks have other shapes (preset {theirs.preset}, "
                 f"size {theirs.size}, width {theirs.width}); ask for the same size and width"
             ) from None
+    set_precision(config, state)
+    return state, seconds
+
+
+def set_precision(config: Config, state: State) -> None:
     for network in (state.G, state.D, state.G_ema):
         network.precision = config.precision  # type: ignore[assignment]
-    return state, seconds
 
 
 @contextmanager
@@ -422,8 +426,7 @@ def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G
     G, D, size = state.G_ema, state.D, 128
     device = next(G.parameters()).device
     try:
-        for network in (G, D):
-            network.precision = "float32"  # type: ignore[assignment]
+        set_precision(config.replace(precision="float32"), state)
         y = torch.arange(size, device=device) % config.classes if config.conditional else None
         z = torch.from_numpy(latents.draw(range(FIXED), config.z_dim, config.z, stream=3)).to(device)
         networks.measure(G, ((part, y) for part in z.split(size)))
@@ -434,9 +437,9 @@ def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G
         with torch.no_grad():
             yield G, D
     finally:
-        for network in (G, D):
-            network.precision = config.precision  # type: ignore[assignment]
-            network.train()
+        set_precision(config, state)
+        G.train()
+        D.train()
 
 
 def sample_seeds(config: Config) -> list[int]:
