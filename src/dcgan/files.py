@@ -34,8 +34,7 @@ def write_whole(path: Path | str, content: bytes) -> None:
 
 def write_new(path: Path | str, content: bytes, overwrite: bool = False) -> None:
     """`write_whole`, but what stands there already is kept unless it is the same, or the user said so."""
-    path = Path(path)
-    if path.exists() and not overwrite and (path.is_dir() or path.read_bytes() != content):
+    if os.path.exists(path) and not overwrite and not _holds(Path(path), content):
         raise UserError(f"{path}: there is such a file already; choose another name, or add --overwrite")
     write_whole(path, content)
 
@@ -66,19 +65,26 @@ def lock(path: Path | str, held: str) -> Iterator[None]:
 
 def held(path: Path | str) -> bool:
     """Whether some process holds this lock now."""
-    if not Path(path).exists():
+    if not os.path.exists(path):
         return False
     try:
         with lock(path, "held"):
             return False
-    except UserError:
-        return True
+    except UserError as error:
+        return str(error) == "held"  # and not: cannot be written, in a folder that is only read
 
 
 def remove_parts(folder: Path) -> None:
     """Clear what a killed `write_whole` left: call it under the folder's lock."""
     for left in folder.rglob(".*.part"):
         left.unlink(missing_ok=True)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _umask() -> int:
