@@ -97,7 +97,7 @@ def render(f: Mapping[str, Any], size: int) -> np.ndarray:
     skin = (skin[0], skin[1] + 8 * (warm - 0.5), skin[2] + 12 * (warm - 0.5))
     ink = mix(times(skin, 0.42), (60, 30, 34), 0.45)
     colour = times(HAIR[f["hair_colour"]], 0.9 + 0.2 * shade)
-    brow = times(mix(colour, ink, 0.25 if f["hair"] != "bald" else 0.75), 0.85)
+    brow = times(mix(colour, ink, 0.25), 0.85) if f["hair"] != "bald" else ink
     look = Look(f["style"] == "man", skin, ink, brow, mix(SHIRT[f["shirt"]], WHITE, 0.15 * fade))
     x, y, scale = 0.08 * f["x"], -0.05 + 0.05 * f["y"], 0.55 + 0.045 * f["scale"]
 
@@ -239,7 +239,7 @@ def _nose(canvas: Canvas, head: Head, skin: Colour, length: float) -> None:
 def _mouth(canvas: Canvas, head: Head, look: Look, mood: float) -> None:
     smile, frown = max(0.0, mood), max(0.0, -mood)
     spread = 0.47 + 0.15 * smile - 0.02 * frown
-    y, corner, middle = 0.66 - 0.03 * smile + 0.03 * frown, -0.11 * mood, 0.055 * mood
+    y, corner, middle = 0.66 - 0.05 * smile + 0.03 * frown, -0.11 * mood, 0.055 * mood
     line: list[Point] = []  # between the lips
     fullness: list[float] = []  # of the mouth there: a lens, and when it laughs a D lying on its back
     for a in (-1.0, -0.85, -0.5, 0.0, 0.5, 0.85, 1.0):
@@ -250,9 +250,9 @@ def _mouth(canvas: Canvas, head: Head, look: Look, mood: float) -> None:
     def below(depth: float) -> list[Point]:
         return [(x, y + depth * full) for (x, y), full in zip(line, fullness, strict=True)]
 
-    gap, lip = 0.2 * smile, 0.045 if look.man else 0.07
+    gap, lip = 0.19 * smile, 0.045 if look.man else 0.07
     lips = mix(look.skin, (150, 62, 58), 0.5) if look.man else mix(look.skin, (204, 48, 72), 0.78)
-    canvas.blob([*below(-lip), *below(gap + 0.02 + 1.2 * lip)[::-1]], lips)
+    canvas.blob([*below(-lip), *below(gap + 0.02 + lip * (1.2 - 0.5 * smile))[::-1]], lips)
     if gap > 0.01:  # teeth, and the dark below them
         canvas.blob([*line, *below(gap)[::-1]], (112, 30, 40))
         canvas.blob([*line, *below(0.66 * gap)[::-1]], WHITE)

@@ -39,7 +39,9 @@ class Category:
 
     def read(self, value: float | str) -> str:
         """The value's name, from its index or its name."""
-        return self.values[self.values.index(value) if isinstance(value, str) else int(value)]
+        if isinstance(value, str) and value not in self.values:
+            raise ValueError(f"{value!r} is none of {', '.join(self.values)}")
+        return value if isinstance(value, str) else self.values[int(value)]
 
 
 @dataclass(frozen=True)

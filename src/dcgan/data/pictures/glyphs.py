@@ -54,7 +54,7 @@ STROKES: dict[str, list[Line]] = {
     "0": [_arc(0, 0, 0.5, 1, -90, 270)],
     "1": [[(-0.3, -0.6), (0.1, -1.0), (0.1, 1.0)]],
     "2": [[*_arc(0, -0.47, 0.48, 0.53, -170, 30), (-0.5, 1.0), (0.52, 1.0)]],
-    "3": [[*_arc(-0.02, -0.5, 0.46, 0.5, -155, 85)], [*_arc(-0.02, 0.5, 0.53, 0.5, -85, 152)]],
+    "3": [[*_arc(-0.02, -0.5, 0.46, 0.5, -155, 90), (-0.14, 0.0)], [(-0.14, 0.0), *_arc(-0.02, 0.5, 0.53, 0.5, -90, 152)]],
     "4": [[(0.24, 1.0), (0.24, -1.0), (-0.54, 0.44), (0.58, 0.44)]],
     "5": [[(0.42, -1.0), (-0.36, -1.0), (-0.42, -0.1), *_arc(-0.01, 0.35, 0.52, 0.65, -135, 148)]],
     "6": _SIX,
@@ -80,7 +80,7 @@ def outlines(digit: str, hand: Hand, weight: float) -> list[Points]:
         line = np.array(stroke) * (hand.width, 1 - weight / 2)
         closed = float(np.abs(line[0] - line[-1]).sum()) < 1e-6
         if not (hand.round or closed):
-            line = _longer(line, 0.12 * weight)
+            line = _longer(line, 0.4 * weight)
         steps = line[1:] - line[:-1]
         directions = steps / np.sqrt((steps * steps).sum(axis=1, keepdims=True))
         thick = weight * (1 - hand.contrast * (1 - np.abs(directions[:, 1])))
@@ -108,12 +108,11 @@ def _longer(line: Points, by: float) -> Points:
 
 
 def _corner(at: Points, before: Points, after: Points, half_before: float, half_after: float) -> Points:
-    """The wedge on the outer side of a corner: pointed, unless the point would stand out far."""
+    """The wedge on the outer side of a corner: square at a right angle, cut off at a sharper one."""
     cross = before[0] * after[1] - before[1] * after[0]
     side = -1.0 if cross > 0 else 1.0
     a = at + side * half_before * np.array([-before[1], before[0]])
     b = at + side * half_after * np.array([-after[1], after[0]])
-    if float((before * after).sum()) < -0.72:
-        return np.stack([at, a, b])
-    reach = ((b[0] - a[0]) * after[1] - (b[1] - a[1]) * after[0]) / cross
-    return np.stack([at, a, a + before * reach, b])
+    reach = ((b[0] - a[0]) * after[1] - (b[1] - a[1]) * after[0]) / cross  # to where the outer edges meet
+    back = ((b[0] - a[0]) * before[1] - (b[1] - a[1]) * before[0]) / cross
+    return np.stack([at, a, a + before * min(reach, half_after), b + after * max(back, -half_before), b])
