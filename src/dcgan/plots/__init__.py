@@ -1,0 +1,12 @@
+"""All figures' drawing, one file a figure: numbers in, PNG bytes out; the caller writes them (`files.write_whole`).
+
+    losses(lines, title)     a run's log.jsonl: both losses, D's opinions and the speed, over the steps
+    architecture(config)     both networks, as figure 1 of Radford et al. draws the generator
+
+Matplotlib takes a while to import, so each figure does it when it is drawn. Equal input gives equal bytes.
+"""
+
+from dcgan.plots.architecture import architecture
+from dcgan.plots.losses import losses
+
+__all__ = ["architecture", "losses"]
