@@ -44,7 +44,7 @@ class Generator(Network):
         with self.lowered(z):
             for layer in self.hidden:
                 kept.append(layer(kept[-1]))
-            return [*kept[1:], self.out(kept[-1]).float().view(-1, *self.shape)]
+            return [*kept[1:], self.out(kept[-1]).to(z.dtype).view(-1, *self.shape)]
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.maps(z)[-1]
@@ -90,7 +90,7 @@ class Discriminator(Network):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         top = self.maps(x)[-1].flatten(1)
         with self.lowered(top):
-            return self.out(top).float().squeeze(1)
+            return self.out(top).to(x.dtype).squeeze(1)
 
 
 @torch.no_grad()

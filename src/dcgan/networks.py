@@ -39,7 +39,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.seen is not None:
-            var, mean = torch.var_mean(x.float(), [d for d in range(x.dim()) if d != 1], correction=0)
+            var, mean = torch.var_mean(x.to(self.mean.dtype), [d for d in range(x.dim()) if d != 1], correction=0)
             self.seen.append((mean, var))
         if self.training:
             return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
@@ -104,7 +104,7 @@ class Doubling(nn.Module):
 
 
 class Network(nn.Module):
-    """What both share: labels that join every layer's input, and bf16 inside with float32 at the border."""
+    """What both share: labels that join every layer's input, and bf16 inside with the input's type at the border."""
 
     precision = "float32"
 
@@ -186,7 +186,7 @@ class Generator(Network):
             kept = [x.contiguous(memory_format=torch.channels_last)]
             for layer in self.hidden:
                 kept.append(layer(self.join(kept[-1], y)))
-            kept.append(self.out(self.join(kept[-1], y)).float())
+            kept.append(self.out(self.join(kept[-1], y)).to(z.dtype))
         return kept
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -238,7 +238,7 @@ class Discriminator(Network):
             flat = self.join(top.flatten(1), y)
             if self.dense is not None:
                 flat = self.join(self.dense(flat), y)
-            return self.out(flat).float().squeeze(1)
+            return self.out(flat).to(x.dtype).squeeze(1)
 
 
 def pooled(maps: list[Tensor]) -> Tensor:
