@@ -72,12 +72,20 @@ def _fields() -> list[dataclasses.Field]:
     return [field for field in dataclasses.fields(Config) if not field.metadata["hidden"]]
 
 
-def _with_settings(verb: Callable) -> Callable:
-    """Give a verb every setting of Config as a flag; those that were typed arrive as keywords."""
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _with_settings(*groups: str) -> Callable[[Callable], Callable]:
+    """Give a verb Config's settings (of these groups) as flags; those that were typed arrive as keywords."""
     types = typing.get_type_hints(Config)
     flags = []
     for field in _fields():
         rules, kind = field.metadata, types[field.name]
+        if groups and rules["group"] not in groups:
+            continue
         if field.name == "size":
             kind = str
         elif rules["among"]:
@@ -89,15 +97,19 @@ def _with_settings(verb: Callable) -> Callable:
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, flag]
             )
         )
-    signature = inspect.signature(verb)
-    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    verb.__signature__ = signature.replace(parameters=own + flags)  # type: ignore[attr-defined]
-    verb.__annotations__.update({flag.name: flag.annotation for flag in flags})
-    return verb
+
+    def dress(verb: Callable) -> Callable:
+        signature = inspect.signature(verb)
+        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        verb.__signature__ = signature.replace(parameters=own + flags)  # type: ignore[attr-defined]
+        verb.__annotations__.update({flag.name: flag.annotation for flag in flags})
+        return verb
+
+    return dress
 
 
 @app.command
-@_with_settings
+@_with_settings()
 def train(
     data: str | None = None,
     /,
@@ -328,7 +340,95 @@ def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
         print(f"{one['path']:<{width}}  {one['data']:<12} {shape:>8}  {one['preset']:<10}  {_progress(one)}")
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+@app.command
+@_with_settings("The pictures")
+def data(
+    source: Annotated[str, Parameter(name="DATA")] = "faces",
+    /,
+    *,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    clear: Annotated[bool, Parameter(negative="")] = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+    **settings: Any,
+) -> None:
+    """What would be trained on: how many, sizes, classes, and what is skipped and why.
+
+    Parameters
+    ----------
+    source
+        A folder of pictures, a file of them, or a name: faces, rooms, numbers (built in), mnist ...
+    out
+        Draw a contact sheet of 100 of them into this PNG.
+    clear
+        Remove all prepared pictures from the cache; they are made again when wanted.
+    """
+    from dcgan import data as pictures
+
+    if clear:
+        freed = pictures.clear_cache()
+        print(
+            json.dumps({"freed": freed}) if json_out else f"the cache is empty; {freed / 2**20:,.0f} MiB are free again"
+        )
+        return
+    console = Console(quiet=quiet, stderr=json_out)
+    chosen = Config.build(data=source, **{name: value for name, value in settings.items() if value is not None})
+    with console.data_progress() as progress:
+        report = pictures.scan(
+            source,
+            size=chosen.size,
+            channels=chosen.channels,
+            fit=chosen.fit,
+            background=chosen.background,
+            fast=chosen.fast,
+            dedup=chosen.dedup,
+            progress=progress,
+        )
+    if out:
+        from dcgan import files, images
+
+        files.write_new(
+            out, images.png(images.grid(pictures.Stream(report.dataset, 0).batch(0, 100)[0], 10)), overwrite
+        )
+    held = report.dataset
+    if json_out:
+        print(
+            json.dumps(
+                {
+                    "data": source,
+                    "name": held.name,
+                    "images": report.images,
+                    "size": list(held.images.shape[1:3]),
+                    "channels": held.images.shape[3],
+                    "sizes": dict(report.sizes),
+                    "kinds": dict(report.kinds),
+                    "classes": dict(report.classes),
+                    "factors": sorted(held.factors),
+                    "fingerprint": held.fingerprint,
+                    "skipped": [{"path": one.path, "reason": one.reason} for one in report.skipped],
+                }
+            )
+        )
+        return
+    height, width, channels = held.images.shape[1:]
+    lines = [
+        f"{held.name}: {report.images:,} pictures, prepared at {height}x{width}, "
+        f"{ {1: 'grey', 3: 'colour', 4: 'colour and alpha'}[channels] }"
+    ]
+    for title, counts in (("stored as", report.kinds), ("sizes", report.sizes), ("classes", report.classes)):
+        if counts:
+            lines.append(f"  {title:<11}" + _counts(counts))
+    if held.factors:
+        lines.append(f"  known       {', '.join(sorted(held.factors))}")
+    lines += [f"  skipped     {one.path}: {one.reason}" for one in report.skipped[:20]]
+    if len(report.skipped) > 20:
+        lines.append(f"  skipped     and {len(report.skipped) - 20:,} more; --json lists them all")
+    if out:
+        lines.append(f"  sheet       {out}")
+    print("\n".join(lines))
+
+
+def _counts(counts: "typing.Mapping[str, int]") -> str:
+    shown = [f"{name} {number:,}" for name, number in list(counts.items())[:10]]
+    return ", ".join(shown) + (f" and {len(counts) - 10} more" if len(counts) > 10 else "")

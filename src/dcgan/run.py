@@ -82,17 +82,18 @@ def plan(
         asked["data"] = str(source) if isinstance(source, (str, Path)) else "array"
     before = Folder(out) if out is not None else None
     config = _asked(before, preset, asked)
-    dataset = data.open(
-        config.data if source is None else source,
-        size=config.size,
-        channels=config.channels,
-        fit=config.fit,
-        background=config.background,
-        fast=config.fast,
-        max_bad=config.max_bad,
-        dedup=config.dedup,
-        progress=console.data_progress(),
-    )
+    with console.data_progress() as progress:
+        dataset = data.open(
+            config.data if source is None else source,
+            size=config.size,
+            channels=config.channels,
+            fit=config.fit,
+            background=config.background,
+            fast=config.fast,
+            max_bad=config.max_bad,
+            dedup=config.dedup,
+            progress=progress,
+        )
     height, width = dataset.images.shape[1:3]
     shown = str(height) if height == width else f"{height}x{width}"
     folder = before or Folder(Path("runs") / f"{dataset.name}-{shown}")
@@ -316,6 +317,11 @@ class Session:
         self.watch = Watch(seconds)
 
     @property
+    def done(self) -> float:
+        """Of the steps, or of the minutes, that were asked for."""
+        return self.state.step if self.config.steps else self.watch.seconds / 60
+
+    @property
     def finished(self) -> bool:
         if self.config.steps:
             return self.state.step >= self.config.steps
@@ -336,13 +342,16 @@ class Session:
         if not self.folder.sample_file(state.step).exists():
             self.sample()
         reported = (state.step, watch.seconds)
-        with self.console.progress("training", c.steps or c.minutes) as bar, watch:
+        with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
+            bar.update(self.done)
             for progress in algorithm.train(c, state, batches(c, self.stream, self.device), self.loss):
                 last = self.finished or bool(stop)
+                words = None
                 if state.step % c.report_every == 0 or last:
                     line = self.report(progress, *reported)
                     reported = (state.step, watch.seconds)
-                    bar.update(state.step if c.steps else watch.seconds / 60, _words(line))
+                    words = _words(line)
+                bar.update(self.done, words)
                 if state.step % c.sample_every == 0 or last:
                     with watch.paused():
                         self.sample()
@@ -395,7 +404,7 @@ class Session:
 
     def finish(self) -> None:
         reports = self.folder.reports()
-        files.write_whole(self.folder.path / "losses.png", plots.losses(reports, title=self.folder.path.name))
+        files.write_whole(self.folder.path / "losses.png", plots.losses(reports, self.folder.path.name, self.config.loss))
         frames = self.folder.sample_files()
         if len(frames) > FRAMES:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
