@@ -84,24 +84,24 @@ class Lines(Bar):
     def __init__(self, what: str, total: float | None, unit: str, console: "Console"):
         super().__init__(what, total, unit)
         self._console = console
-        self._printed: float | None = None  # when
-        self._pending = False
+        self._spoke: float | None = None  # when
+        self._unsaid = ""
 
     def show(self, now: float, reported: bool) -> None:
-        self._pending = self._pending or reported
-        wait = LINE if self._pending else SILENCE
-        since = now - (self.began if self._printed is None else self._printed)
-        if since >= wait or (self._pending and self._printed is None):
-            self._print(now)
+        since = now - (self.began if self._spoke is None else self._spoke)
+        if reported:
+            self._unsaid = self._line
+        if (reported and (self._spoke is None or since >= LINE)) or (not self.text and since >= SILENCE):
+            self._console.say(self._line)
+            self._spoke, self._unsaid = now, ""
 
     def close(self) -> None:
-        if self._pending:
-            self._print(_now())
+        if self._unsaid:
+            self._console.say(self._unsaid)
 
-    def _print(self, now: float) -> None:
-        parts = [f"{self.what} {self.amount}", self.time, self.text]
-        self._console.say("  ".join(part for part in parts if part))
-        self._printed, self._pending = now, False
+    @property
+    def _line(self) -> str:
+        return "  ".join(part for part in (f"{self.what} {self.amount}", self.time, self.text) if part)
 
 
 class Drawn(Bar):

@@ -404,7 +404,9 @@ class Session:
 
     def finish(self) -> None:
         reports = self.folder.reports()
-        files.write_whole(self.folder.path / "losses.png", plots.losses(reports, self.folder.path.name, self.config.loss))
+        files.write_whole(
+            self.folder.path / "losses.png", plots.losses(reports, self.folder.path.name, self.config.loss)
+        )
         frames = self.folder.sample_files()
         if len(frames) > FRAMES:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]

@@ -197,7 +197,7 @@ def test_reports_are_lines_in_a_pipe_and_not_too_many(capsys, at):
     assert lines == [
         "training 100/20,000  loss_D 0.100",
         "training 600/20,000  0:39 left  loss_D 0.600",
-        "training 1,001/20,000  0:38 left  loss_D 0.1000",
+        "training 1,000/20,000  0:38 left  loss_D 0.1000",  # the last report is never lost,
     ]
 
 
@@ -207,6 +207,15 @@ def test_a_task_that_reports_nothing_gives_a_sign_of_life(capsys, at):
             at(second)
             bar.update(second)
     assert capsys.readouterr().out.splitlines() == ["choosing 10  0:10", "choosing 20  0:20"]
+
+
+def test_no_line_is_printed_between_reports(capsys, at):
+    with Console().progress("training", 1000) as bar:
+        for second in range(101):
+            at(second)
+            bar.update(second, "loss_D 0.61" if second % 50 == 0 else None)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["0/1,000", "50/1,000", "100/1,000"]
 
 
 def test_minutes(capsys, at):
