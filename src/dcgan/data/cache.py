@@ -1,6 +1,7 @@
 """Where prepared pictures and downloads are kept: $DCGAN_CACHE, or the platform's usual folder."""
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -25,7 +26,8 @@ def home() -> Path:
 @contextlib.contextmanager
 def turn(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold path's lock; while another process has it, call `waiting` once and wait."""
-    _make(path.parent)
+    with writing(path.parent):
+        pass
     told = False
     while True:
         with contextlib.ExitStack() as stack:
@@ -41,6 +43,41 @@ def turn(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
                 continue
             yield
             return
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make the folder, and say it in one sentence where it or what goes into it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            raise UserError(
+                f"{home()}: the disk is full; free some space, or set DCGAN_CACHE to a larger one"
+            ) from None
+        raise UserError(
+            f"{home()}: the cache cannot be written ({error.strerror or error}); "
+            "set DCGAN_CACHE to a folder of your own"
+        ) from None
+
+
+def check_space(needed: int, what: str) -> None:
+    free = shutil.disk_usage(home()).free
+    if needed > free:
+        raise UserError(
+            f"{home()}: {what} needs {size(needed)} and {size(free)} are free; "
+            "free some space, or set DCGAN_CACHE to a larger disk"
+        )
+
+
+def size(count: float) -> str:
+    """Bytes for people: "1.4 GB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    raise AssertionError
 
 
 def sync_folder(path: Path) -> None:
@@ -63,11 +100,3 @@ def clear() -> int:
                 freed += path.stat().st_size if path.is_file() else 0
         shutil.rmtree(folder, ignore_errors=True)
     return freed
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: the cache cannot be written ({error.strerror or error}); "
-                        "set DCGAN_CACHE to a folder of your own") from None  # fmt: skip

@@ -36,13 +36,17 @@ class Child:
     """One child. `memory` bounds what it may allocate (bytes, Linux); `timeout` the wait for one answer (s)."""
 
     def __init__(self, memory: int | None = 4 * _GIB, timeout: float = 600):
-        self.timeout = timeout
+        self.memory, self.timeout = memory, timeout
         options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}  # Ctrl-C is ours to handle
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps(sys.path), str(memory or 0)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=1 << 20,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}, **options,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=1 << 20,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            **options,
+        )
 
     def call(self, function: str, *arguments: Any) -> Any:
         """`call("decode:block", ...)` runs dcgan.data.decode.block(...) there; UserError passes through."""
@@ -173,7 +177,9 @@ def serve() -> None:
         except UserError as error:
             answer = {"refused": str(error)}
         except MemoryError:
-            answer = {"refused": f"it needs more than the {int(sys.argv[2]) / _GIB:.3g} GiB of memory a reader may take"}
+            answer = {
+                "refused": f"it needs more than the {int(sys.argv[2]) / _GIB:.3g} GiB of memory a reader may take"
+            }
         except Exception:
             answer = {"failed": traceback.format_exc()}
         try:

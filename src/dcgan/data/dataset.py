@@ -11,6 +11,9 @@ import numpy as np
 
 from .source import Skipped
 
+SKIPPED, NAMES = "skipped.jsonl", "names.jsonl"  # the logs of an entry of the cache
+DIGEST = 16  # bytes of BLAKE2b that stand for a prepared picture
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -22,7 +25,8 @@ class Dataset:
     factors: dict[str, np.ndarray] = field(default_factory=dict)  # what else is known, by name, each [N]
     facts: dict[str, Any] = field(default_factory=dict)  # what preparing saw: kinds, sizes, how many were skipped
     folder: Path | None = None  # where it lies in the cache
-    root: str = ""  # what the names of skipped files start from
+    root: str = ""  # what the names of files start from
+    start: int = 0  # the first picture's number in the cache's entry
 
     def __len__(self) -> int:
         return len(self.images)
@@ -36,6 +40,15 @@ class Dataset:
         return self.images.shape[3]
 
     @property
+    def names(self) -> list[str] | None:
+        """The file each picture came from, where it came from one."""
+        path = self.folder / NAMES if self.folder else None
+        if path is None or not path.stat().st_size:
+            return None
+        lines = path.read_text("ascii").splitlines()
+        return [_joined(self.root, json.loads(lines[i])) for i in range(self.start, self.start + len(self))]
+
+    @property
     def skipped(self) -> list[Skipped]:
         """Everything found that is not used, in order, with its reason."""
         return [] if self.folder is None else list(read_skipped(self.folder, self.root))
@@ -47,15 +60,50 @@ class Dataset:
         if (first, last) == (0, len(self)):
             return self
         return replace(
-            self, images=self.images[piece], labels=None if self.labels is None else self.labels[piece],
+            self,
+            images=self.images[piece],
+            labels=None if self.labels is None else self.labels[piece],
             factors={name: values[piece] for name, values in self.factors.items()},
+            start=self.start + first,
             fingerprint=hashlib.sha256(f"{self.fingerprint}[{first}:{last}]".encode()).hexdigest(),
-        )  # fmt: skip
+        )
 
 
 def read_skipped(folder: Path, root: str) -> Iterator[Skipped]:
-    """Of an entry of the cache; `root` makes paths of names, as the user would type them."""
-    with open(folder / "skipped.jsonl", encoding="ascii") as lines:
+    """Of an entry of the cache."""
+    with open(folder / SKIPPED, encoding="ascii") as lines:
         for line in lines:
             name, reason, bad = json.loads(line)
-            yield Skipped(f"{root.rstrip('/')}/{name}" if root and name else root or name, reason, bad)
+            yield Skipped(_joined(root, name), reason, bad)
+
+
+def _joined(root: str, name: str) -> str:
+    """A file's path as the user would type it."""
+    return f"{root.rstrip('/')}/{name}" if root and name else root or name
+
+
+def digests(images: np.ndarray) -> np.ndarray:
+    """uint8 [N, DIGEST]: what stands for each picture."""
+    each = b"".join(hashlib.blake2b(image, digest_size=DIGEST).digest() for image in np.ascontiguousarray(images))
+    return np.frombuffer(each, np.uint8).reshape(len(images), DIGEST)
+
+
+def seal(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    classes: tuple[str, ...] | None = None,
+    known: np.ndarray | None = None,
+) -> str:
+    """A set's fingerprint; `known` are its digests. Beyond a gigabyte without them, 65,536 rows speak for all."""
+    hasher = hashlib.sha256(json.dumps([images.shape, classes]).encode())
+    if known is not None:
+        hasher.update(known.tobytes())
+    else:
+        rows = (
+            range(len(images)) if images.nbytes <= 1 << 30 else np.linspace(0, len(images) - 1, 1 << 16, dtype=np.int64)
+        )
+        for i in range(0, len(rows), 1024):
+            hasher.update(digests(images[rows[i : i + 1024]]).tobytes())
+    if labels is not None:
+        hasher.update(labels.astype("<i8").tobytes())
+    return hasher.hexdigest()

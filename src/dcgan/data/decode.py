@@ -4,7 +4,6 @@ What Pillow does, in this order: decode (JPEG at reduced scale), turn upright by
 bicubic, compose over the background. `block` does it for a block and is what the child processes run.
 """
 
-import hashlib
 import io
 import re
 import warnings
@@ -15,24 +14,28 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from .dataset import digests
 from .source import KINDS, Block, Drawing, Pixels, Unreadable
 
 FITS = ("crop", "pad", "squash")
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-DIGEST = 16  # bytes of BLAKE2b that stand for a prepared picture
 
 _TURNS = {  # EXIF's orientation -> what makes it upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Options:
     height: int
     width: int
-    channels: int | None = None  # None: as the pictures are
+    channels: int
     fit: str = "crop"
     background: tuple[int, int, int] = (255, 255, 255)
     fast: bool = False
@@ -70,7 +73,7 @@ def picture(raw: "bytes | np.ndarray", options: Options) -> Picture:
     image, natural = _eight_bit(image)
     if mode in ("RGB", "CMYK", "YCbCr"):  # a colour JPEG may have been decoded as grey, which it was not
         natural = max(natural, 3)
-    return Picture(_compose(image, full, options, options.channels or natural), kind, size, natural)
+    return Picture(_compose(image, full, options, options.channels), kind, size, natural)
 
 
 def _draft(image: Image.Image, options: Options, sideways: bool) -> Box:
@@ -82,9 +85,10 @@ def _draft(image: Image.Image, options: Options, sideways: bool) -> Box:
     left, top, right, bottom = _box(width, height, options)
     inner = _inner(width, height, options)
     spare = 1 if options.fast else 2
-    wanted = (spare * inner[0] * width / (right - left), spare * inner[1] * height / (bottom - top))
-    wanted = (max(1, int(np.ceil(wanted[0]))), max(1, int(np.ceil(wanted[1]))))
-    drafted = image.draft("L" if options.channels == 1 else None, wanted[::-1] if sideways else wanted)
+    most = min((right - left) / (spare * inner[0]), (bottom - top) / (spare * inner[1]))
+    scale = next((scale for scale in (8, 4, 2) if scale <= most), 1)
+    # Asked for so many pixels, Pillow decodes at 1/scale.
+    drafted = image.draft("L" if options.channels == 1 else None, (image.width // scale, image.height // scale))
     return drafted[1] if drafted else (0.0, 0.0, float(image.size[0]), float(image.size[1]))
 
 
@@ -125,7 +129,9 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, int]:
         low, high = float(values.min()), float(values.max())
         top = next((top for top in ((1, 255, 65535) if mode == "F" else (255, 65535)) if high <= top), 0)
         if not low >= 0 or not top:
-            raise Unreadable(f"numbers from {low:g} to {high:g}: of 32-bit pictures only 0 to 1, 255 or 65535 is understood")
+            raise Unreadable(
+                f"numbers from {low:g} to {high:g}: of 32-bit pictures only 0 to 1, 255 or 65535 is understood"
+            )
         return _rescaled(values / top), 1
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         grey = mode in ("1", "L", "LA", "La") or (mode in ("P", "PA") and _grey_palette(image))
@@ -187,7 +193,7 @@ def decoded(block: Block, options: Options) -> dict[str, Any]:
         kind = {"array L": len(block)} if as_is.shape[3] == 1 else {"array RGB": len(block)}
         size = f"{options.width}x{options.height}"
         return _part(as_is, np.arange(len(block)), [], kind, {size: len(block)}, as_is.shape[3])
-    images = np.empty((len(block), options.height, options.width, options.channels or 4), dtype=np.uint8)
+    images = np.empty((len(block), options.height, options.width, options.channels), dtype=np.uint8)
     kept: list[int] = []
     skipped: list[list[str]] = []
     kinds: Counter[str] = Counter()
@@ -201,8 +207,7 @@ def decoded(block: Block, options: Options) -> dict[str, Any]:
             except Exception as error:  # a decoder may raise anything on damaged input; each is the picture's own end
                 skipped.append([block.names[i], reason(error, block, i)])
                 continue
-            if options.channels:
-                images[len(kept)] = one.pixels
+            images[len(kept)] = one.pixels
             kept.append(i)
             kinds[one.kind] += 1
             sizes[f"{one.size[0]}x{one.size[1]}"] += 1
@@ -210,13 +215,25 @@ def decoded(block: Block, options: Options) -> dict[str, Any]:
     return _part(images[: len(kept)], np.array(kept, dtype=np.int64), skipped, kinds, sizes, natural)
 
 
-def _part(images: np.ndarray, kept: np.ndarray, skipped: list[list[str]], kinds: dict[str, int], sizes: dict[str, int],
-          natural: int, factors: dict[str, np.ndarray] | None = None) -> dict[str, Any]:  # fmt: skip
-    digests = b"".join(hashlib.blake2b(image, digest_size=DIGEST).digest() for image in np.ascontiguousarray(images))
+def _part(
+    images: np.ndarray,
+    kept: np.ndarray,
+    skipped: list[list[str]],
+    kinds: dict[str, int],
+    sizes: dict[str, int],
+    natural: int,
+    factors: dict[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
     return {
-        "images": images, "kept": kept, "digests": np.frombuffer(digests, np.uint8).reshape(len(kept), DIGEST),
-        "skipped": skipped, "kinds": dict(kinds), "sizes": dict(sizes), "natural": natural, "factors": factors or {},
-    }  # fmt: skip
+        "images": images,
+        "kept": kept,
+        "digests": digests(images),
+        "skipped": skipped,
+        "kinds": dict(kinds),
+        "sizes": dict(sizes),
+        "natural": natural,
+        "factors": factors or {},
+    }
 
 
 def _as_is(pixels: np.ndarray, options: Options) -> np.ndarray | None:
@@ -231,7 +248,7 @@ def _as_is(pixels: np.ndarray, options: Options) -> np.ndarray | None:
 
 def lost(block: Block, options: Options, why: str) -> dict[str, Any]:
     """What `decoded` would say of a block of one picture that cannot be decoded here."""
-    none = np.empty((0, options.height, options.width, options.channels or 3), dtype=np.uint8)
+    none = np.empty((0, options.height, options.width, options.channels), dtype=np.uint8)
     return _part(none, np.empty(0, dtype=np.int64), [[block.names[0], why]], {}, {}, 0)
 
 
@@ -256,11 +273,15 @@ def _drawn(block: Drawing, options: Options) -> dict[str, Any]:
 
 _STARTS = (  # what a file that Pillow does not know may be, by its first bytes
     (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "HEIC, which Pillow cannot read; convert it to JPEG"),
-    (rb"....ftyp", "a film, not a picture"), (rb"%PDF", "a PDF, not a picture"),
-    (rb"PK\x03\x04", "a zip archive, not a picture"), (rb"\x1f\x8b", "a gzip archive, not a picture"),
-    (rb"\s*(<\?xml.*)?<svg", "SVG, a drawing without pixels"), (rb"(?i)\s*(<!doctype\s+)?<?html", "a web page, not a picture"),
-    (rb"\x00+$", "nothing but zeros"), (rb"[\t\n\r\x20-\x7e]+$", "text, not a picture"),
-)  # fmt: skip
+    (rb"....ftyp", "a film, not a picture"),
+    (rb"%PDF", "a PDF, not a picture"),
+    (rb"PK\x03\x04", "a zip archive, not a picture"),
+    (rb"\x1f\x8b", "a gzip archive, not a picture"),
+    (rb"\s*(<\?xml.*)?<svg", "SVG, a drawing without pixels"),
+    (rb"(?i)\s*(<!doctype\s+)?<?html", "a web page, not a picture"),
+    (rb"\x00+$", "nothing but zeros"),
+    (rb"[\t\n\r\x20-\x7e]+$", "text, not a picture"),
+)
 
 
 def kind_of(start: bytes) -> str | None:
@@ -277,7 +298,9 @@ def reason(error: Exception, block: Block, i: int) -> str:
         raw = block.load(i)
         return (isinstance(raw, bytes) and kind_of(raw)) or "not a picture in any format that Pillow reads"
     if isinstance(error, Image.DecompressionBombError):
-        return "too many pixels to be meant seriously (a decompression bomb?): " + re.sub(r"\s*Image size", "size", text)
+        return "too many pixels to be meant seriously (a decompression bomb?): " + re.sub(
+            r"\s*Image size", "size", text
+        )
     if isinstance(error, MemoryError):
         return "needs too much memory to decode"
     if isinstance(error, OSError) and error.errno is not None:

@@ -1,7 +1,8 @@
-"""What a reader hands over: a Source, which gives its pictures as blocks, in order, from any place on.
+"""What a reader hands over: a Source, known cheaply, whose `load()` gives the Pictures, known before one is decoded.
 
-A block holds a few pictures in a form that is cheap to pass to another process: names of files, places inside an
-archive, encoded bytes, pixels, or an order to draw. `load(i)` then gives encoded bytes or pixels, where the work is done.
+Pictures come as blocks. A block holds a few of them in a form that is cheap to pass to another process: names of
+files, places inside an archive, encoded bytes, pixels, or an order to draw; `load(i)` gives encoded bytes or pixels,
+where the work is done.
 """
 
 import bz2
@@ -9,11 +10,14 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
+
+LARGEST = 1 << 30  # bytes; no encoded picture is larger, and nothing larger is read into memory
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Block:
 
     names: list[str]
 
+    @property
+    def has_names(self) -> bool:
+        """Whether these are names of something, not mere numbers."""
+        return True
+
     def load(self, i: int) -> "bytes | np.ndarray":
         raise NotImplementedError
 
@@ -43,7 +52,8 @@ class Block:
 
     def only(self, i: int) -> "Block":
         """The block of its picture i alone."""
-        return type(self)(**{name: value[i : i + 1] if name in self.PER_PICTURE else value for name, value in vars(self).items()})
+        fields = vars(self).items()
+        return type(self)(**{name: value[i : i + 1] if name in self.PER_PICTURE else value for name, value in fields})
 
     def message(self) -> dict[str, Any]:
         return {"kind": type(self).__name__} | vars(self)
@@ -60,45 +70,71 @@ class Files(Block):
         # O_NONBLOCK: a named pipe that took the file's place since the folder was listed does not stop us.
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         handle = os.open(os.path.join(self.root, self.names[i]), flags)
-        try:
+        with open(handle, "rb", buffering=0) as file:
             about = os.fstat(handle)
             if not stat.S_ISREG(about.st_mode):
                 raise Unreadable("not an ordinary file")
-            return _read(handle, about.st_size)
-        finally:
-            os.close(handle)
+            if about.st_size > LARGEST:
+                raise Unreadable("larger than a gigabyte")
+            return file.read(about.st_size) or b""
 
 
 @dataclass
 class Slices(Block):
-    """Members of an archive that lie in it in one piece: [offset, stored length, length, packing]."""
+    """Pictures that lie in larger files as they are: [which of `paths`, offset, length] (the members of a tar)."""
+
+    PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "places")
+
+    paths: list[str]
+    places: list[list[int]]
+
+    def load(self, i: int) -> bytes:
+        file, offset, length = self.places[i]
+        if length > LARGEST:
+            raise Unreadable("larger than a gigabyte")
+        with open(self.paths[file], "rb") as archive:
+            archive.seek(offset)
+            data = archive.read(length)
+        if len(data) < length:
+            raise Unreadable("the archive ends inside it")
+        return data
+
+
+@dataclass
+class ZipMembers(Block):
+    """Members of a zip: [offset of its header, packed length, length, method, CRC-32], from the zip's index."""
+
+    PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "places")
+    STORED: ClassVar[int] = 0  # methods, as the format numbers them
+    DEFLATED: ClassVar[int] = 8
+    BZIP2: ClassVar[int] = 12
 
     path: str
     places: list[list[int]]
 
-    PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "places")
-    STORED: ClassVar[int] = 0  # the numbers of the zip format; a tar's members are all stored
-    DEFLATED: ClassVar[int] = 8
-    BZIP2: ClassVar[int] = 12
-
     def load(self, i: int) -> bytes:
-        offset, stored, length, packing = self.places[i]
+        offset, packed, length, method, crc = self.places[i]
+        if max(packed, length) > LARGEST:
+            raise Unreadable("larger than a gigabyte")
         with open(self.path, "rb") as archive:
             archive.seek(offset)
-            data = archive.read(stored)
-        if len(data) < stored:
+            head = archive.read(30)
+            if len(head) < 30 or head[:4] != b"PK\x03\x04":
+                raise Unreadable("damaged: it is not where the zip's index says")
+            archive.seek(sum(struct.unpack_from("<HH", head, 26)), os.SEEK_CUR)  # over its name and extra field
+            data = archive.read(packed)
+        if len(data) < packed:
             raise Unreadable("the archive ends inside it")
-        if packing == self.STORED:
-            return data
-        if packing not in (self.DEFLATED, self.BZIP2):
-            raise Unreadable(f"packed by a method ({packing}) that is not supported; pack the archive anew as an ordinary zip")
-        unpack = zlib.decompressobj(-15) if packing == self.DEFLATED else bz2.BZ2Decompressor()
-        try:
-            data = unpack.decompress(data, length + 1)  # never more than the archive promised
-        except (zlib.error, OSError) as error:
-            raise Unreadable(f"damaged in the archive ({error})") from None
-        if len(data) != length:
-            raise Unreadable("damaged in the archive (not of the length it promises)")
+        if method != self.STORED:
+            if method not in (self.DEFLATED, self.BZIP2):
+                raise Unreadable(f"packed by a method ({method}) that is not known here; pack it as an ordinary zip")
+            unpacker = zlib.decompressobj(-15) if method == self.DEFLATED else bz2.BZ2Decompressor()
+            try:
+                data = unpacker.decompress(data, length + 1)  # never more than the index promised
+            except (zlib.error, OSError, EOFError) as error:
+                raise Unreadable(f"damaged in the archive ({error})") from None
+        if len(data) != length or zlib.crc32(data) != crc:
+            raise Unreadable("damaged in the archive: its checksum is wrong")
         return data
 
 
@@ -106,9 +142,9 @@ class Slices(Block):
 class Blobs(Block):
     """Encoded pictures, read already."""
 
-    data: list[bytes]
-
     PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "data")
+
+    data: list[bytes]
 
     def load(self, i: int) -> bytes:
         return self.data[i]
@@ -118,13 +154,13 @@ class Blobs(Block):
 class Pixels(Block):
     """Decoded pictures, uint8 [N, H, W] or [N, H, W, C]; their names are their numbers."""
 
-    pixels: np.ndarray
-
     PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "pixels")
 
-    @classmethod
-    def of(cls, pixels: np.ndarray, first: int) -> "Pixels":
-        return cls([f"picture {first + i}" for i in range(len(pixels))], pixels)
+    pixels: np.ndarray
+
+    @property
+    def has_names(self) -> bool:
+        return False
 
     def load(self, i: int) -> np.ndarray:
         return self.pixels[i]
@@ -134,57 +170,67 @@ class Pixels(Block):
 class Drawing(Block):
     """Built-in pictures to be drawn."""
 
+    PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "numbers")
+
+    @property
+    def has_names(self) -> bool:
+        return False
+
     picture: str
     numbers: list[int]
     size: int
     seed: int
 
-    PER_PICTURE: ClassVar[tuple[str, ...]] = ("names", "numbers")
 
-
-KINDS: dict[str, type[Block]] = {kind.__name__: kind for kind in (Files, Slices, Blobs, Pixels, Drawing)}
+KINDS: dict[str, type[Block]] = {kind.__name__: kind for kind in (Files, Slices, ZipMembers, Blobs, Pixels, Drawing)}
 
 
 @dataclass
-class Source:
-    """All that is known of some pictures before one is decoded.
+class Pictures:
+    """All that is known of a source's pictures before one is decoded.
 
-    `identity` is what the cache is keyed by: cheap to compute, different when the content is. `read(start, count)`
-    gives the pictures from number `start` on, in order, in blocks of at most `count`. `size` and `channels` are the
-    source's own where it has one. `light`: blocks cost little (pixels as they are), so that no child is worth it.
+    Either `pick(numbers)` gives any of them as a block, or `read(start, most)` gives them in order from number `start`
+    on, in blocks of at most `most`. `size` and `channels` are the source's own where it has one. `light`: a block is
+    pixels that cost nothing to get, so that no child process is worth its while.
     """
 
-    name: str
-    identity: Any
     count: int
-    read: Callable[[int, int], Iterator[Block]]
-    root: str = ""
+    pick: Callable[[Sequence[int]], Block] | None = None
+    read: Callable[[int, int], Iterator[Block]] | None = None
     size: tuple[int, int] | None = None
     channels: int | None = None
     labels: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
     factors: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
-    sample: Callable[[int], Iterator[Block]] | None = None  # a few pictures from all over, where that is cheap
+    names: Sequence[str] = ()  # of the files, where they are known beforehand
     light: bool = False
 
+    def blocks(self, start: int, most: int) -> Iterator[Block]:
+        if self.read is not None:
+            yield from self.read(start, most)
+        else:
+            assert self.pick is not None
+            for first in range(start, self.count, most):
+                yield self.pick(range(first, min(first + most, self.count)))
 
-def _read(handle: int, size: int) -> bytes:
-    parts = []
-    while size > 0 and (part := os.read(handle, min(size, 1 << 30))):
-        parts.append(part)
-        size -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    def sample(self, n: int) -> Iterator[Block]:
+        """About n pictures one by one: from all over where that is cheap, else the first."""
+        if self.pick is None:
+            yield from islice(self.blocks(0, 1), n)
+        else:
+            for i in sorted({i * self.count // n for i in range(n)}) if self.count > n else range(self.count):
+                yield self.pick([i])
 
 
-def spread(count: int, n: int) -> list[int]:
-    """At most n numbers, evenly over range(count)."""
-    return sorted({i * count // n for i in range(n)}) if count > n else list(range(count))
+@dataclass
+class Source:
+    """Where pictures come from. `identity`, which the cache is keyed by, is cheap to know and differs when the content
+    does; `load` does the rest, when they are not in the cache. `root` is what the names of its files are below; `array`
+    the pictures themselves where they lie ready, as [N, H, W, C] in memory or in a mapped file."""
 
-
-def zip_local_header(head: bytes) -> int:
-    """How many bytes a member's own header takes in a zip, from its fixed first 30."""
-    if len(head) < 30 or head[:4] != b"PK\x03\x04":
-        raise Unreadable("its place in the zip is not where the zip's index says")
-    name, extra = struct.unpack_from("<HH", head, 26)
-    return 30 + name + extra
+    name: str
+    identity: Any
+    load: Callable[[], Pictures]
+    root: str = ""
+    array: np.ndarray | None = None

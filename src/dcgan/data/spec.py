@@ -1,6 +1,6 @@
 """What people write for DATA -> the prepared set: a built-in name, a published set's name, a path, or an array.
 
-    faces   rooms:5000   mnist   mnist:test   mnist:train[:50000]   holiday/   ./faces   digits.npy
+faces   rooms:5000   mnist   mnist:test   mnist:train[:50000]   holiday/   ./faces   digits.npy
 """
 
 import os
@@ -15,70 +15,83 @@ from PIL import ImageColor
 
 from dcgan.errors import UserError, suggest
 
-from . import readers
+from . import published, readers
 from .dataset import Dataset
-from .decode import FITS, Options
-from .prepare import Progress, prepare
-from .readers import arrays
+from .decode import FITS
+from .prepare import How, Progress, Wanted, prepare
 from .source import Skipped, Source
 
 BUILT_IN = ("faces", "rooms", "numbers")
-PUBLISHED = ("mnist", "fashion-mnist", "cifar10")
-DEFAULT_SIZE = 64
-_NAME = re.compile(r"(?P<name>[a-z][a-z0-9-]*)(:(?P<part>[a-z0-9-]+))?(\[(?P<start>\d*):(?P<stop>\d*)\])?")
+NAMES = (*BUILT_IN, *published.SETS)
+_SPEC = re.compile(r"(?P<name>[a-z][a-z0-9-]*)(:(?P<part>[a-z0-9-]+))?(\[(?P<start>\d*):(?P<stop>\d*)\])?")
 
 Spec = str | os.PathLike | np.ndarray | Dataset
 
 
-def open_data(spec: Spec = "faces", *, size: tuple[int, int] | int | None = None, channels: int | None = None,
-              fit: str = "crop", background: str | tuple[int, int, int] = "white", fast: bool = False, max_bad: float = 0.1,
-              dedup: bool = False, seed: int = 0, workers: int | None = None, progress: Progress | None = None) -> Dataset:  # fmt: skip
-    """The prepared set; from the cache where it has been prepared before."""
+def open_data(
+    spec: Spec = "faces",
+    *,
+    size: tuple[int, int] | int | None = None,
+    channels: int | None = None,
+    fit: str = "crop",
+    background: str | tuple[int, int, int] = "white",
+    fast: bool = False,
+    max_bad: float = 0.1,
+    dedup: bool = False,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The prepared set; from the cache where it has been prepared before. `seed` is of the built-in pictures."""
     if isinstance(spec, Dataset):
         return spec
+    size = (size, size) if isinstance(size, int) else size
+    if size is not None and min(size) < 1:
+        raise UserError(f"--size {size[0]}x{size[1]}: a picture has at least one pixel")
     if channels not in (None, 1, 3, 4):
         raise UserError(f"--channels {channels}: pictures have 1 (grey), 3 (colour) or 4 (colour and alpha)")
     if fit not in FITS:
         raise UserError(f"--fit {fit}: unknown{suggest(fit, FITS)}")
     if not 0 <= max_bad <= 1:
         raise UserError(f"--max-bad {max_bad:g}: a fraction from 0 to 1 of the pictures")
-    height, width = (size, size) if isinstance(size, int) else size or (None, None)
-    source, (start, stop) = find(spec, max(height, width) if height and width else None, seed)
-    if height is None or width is None:
-        height, width = source.size or (DEFAULT_SIZE, DEFAULT_SIZE)
-    if min(height, width) < 1:
-        raise UserError(f"--size {height}x{width}: a picture has at least one pixel")
-    options = Options(height, width, channels, fit, _colour(background), fast)
-    return prepare(source, options, max_bad, workers, progress).part(start, stop)
+    wanted = Wanted(size, channels, fit, _colour(background), fast)
+    how = How(max_bad, workers, progress) if progress else How(max_bad, workers)
+    source, (start, stop) = find(spec, max(size) if size else None, seed, how.report)
+    return prepare(source, wanted, how).part(start, stop)
 
 
-def find(spec: str | os.PathLike | np.ndarray, size: int | None, seed: int) -> tuple[Source, tuple[int | None, int | None]]:
+def find(
+    spec: str | os.PathLike | np.ndarray, size: int | None, seed: int, report: Progress
+) -> tuple[Source, tuple[int | None, int | None]]:
     """The source that is meant, and the range of it."""
     if isinstance(spec, np.ndarray):
-        return arrays.of_array(spec), (None, None)
-    match = _NAME.fullmatch(spec) if isinstance(spec, str) else None
-    if match and match["name"] in BUILT_IN + PUBLISHED:
+        return readers.named("arrays").of_array(spec), (None, None)
+    match = _SPEC.fullmatch(spec) if isinstance(spec, str) else None
+    if match and match["name"] in NAMES:
         limits = (int(match["start"]) if match["start"] else None, int(match["stop"]) if match["stop"] else None)
-        return _named(match["name"], match["part"], size, seed), limits
+        return _named(match["name"], match["part"], size, seed, report), limits
     path = Path(spec).expanduser()
-    if not path.exists():
-        known = suggest(str(spec), BUILT_IN + PUBLISHED) if match else ""
-        raise UserError(f"{spec}: there is no such file or folder{known}")
-    return readers.read(path), (None, None)
+    if os.path.lexists(path):
+        if not path.exists():
+            raise UserError(f"{spec}: a link to nothing")
+        return readers.read(path), (None, None)
+    if isinstance(spec, str) and readers.named("paths").is_pattern(spec):
+        return readers.named("paths").read_pattern(os.path.expanduser(spec)), (None, None)
+    known = suggest(match["name"], NAMES) if match else ""
+    raise UserError(f"{spec}: there is no such file or folder{known}")
 
 
-def _named(name: str, part: str | None, size: int | None, seed: int) -> Source:
-    if name in BUILT_IN:
-        from .pictures import NAMES
-        from .readers import drawn
+def _named(name: str, part: str | None, size: int | None, seed: int, report: Progress) -> Source:
+    if name not in BUILT_IN:
+        return published.find(name, part, report)
+    from .pictures import NAMES as SIZES
 
-        if part is not None and not (part.isdigit() and int(part) > 0):
-            raise UserError(f"{name}:{part}: after the colon stands how many to draw, as in {name}:20000")
-        return drawn.read(name, int(part or drawn.COUNT), seed, size or NAMES[name])
-    from .readers import idx
-
-    folder = Path(os.environ.get("DCGAN_DATA", ".")) / name
-    return idx.read(folder, part, name=name)
+    drawn = readers.named("drawn")
+    if part is not None and not (part.isdigit() and 0 < int(part) <= drawn.MOST):
+        raise UserError(
+            f"{name}:{part}: after the colon stands how many to draw, 1 to {drawn.MOST}, as in {name}:20000"
+        )
+    return drawn.read(name, int(part or drawn.COUNT), size or SIZES[name], seed)
 
 
 def _colour(background: str | tuple[int, int, int]) -> tuple[int, int, int]:
@@ -87,7 +100,9 @@ def _colour(background: str | tuple[int, int, int]) -> tuple[int, int, int]:
     try:
         return ImageColor.getrgb(background)[:3]
     except ValueError:
-        raise UserError(f"--background {background}: no such colour; write a name as in HTML (white) or #rrggbb") from None
+        raise UserError(
+            f"--background {background}: no such colour; write a name as in HTML (white) or #rrggbb"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -110,7 +125,9 @@ def scan(spec: Spec = "faces", **options) -> Report:
     dataset = open_data(spec, **{"max_bad": 1.0} | options)
     numbers = Counter() if dataset.labels is None else Counter(dataset.labels.tolist())
     classes = {name: numbers[i] for i, name in enumerate(dataset.classes or ())}
-    return Report(dataset, _most(dataset.facts.get("sizes", {})), _most(dataset.facts.get("kinds", {})), classes, dataset.skipped)
+    return Report(
+        dataset, _most(dataset.facts.get("sizes", {})), _most(dataset.facts.get("kinds", {})), classes, dataset.skipped
+    )
 
 
 def _most(counts: Mapping[str, int]) -> dict[str, int]:

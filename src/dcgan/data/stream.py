@@ -1,7 +1,7 @@
 """The order of the pictures: what batch stands at a position is a function of (seed, position) and nothing else.
 
-Epoch e goes through a permutation of (seed, e); a picture's mirror and shift depend on (seed, e, picture). So a batch is
-the same whoever asks for it, however often, and no place in the data has to be saved.
+Epoch e goes through a permutation of (seed, e); a picture's mirror and shift depend on (seed, e, picture). So a batch
+is the same whoever asks for it, however often, and no place in the data has to be saved.
 """
 
 import numpy as np
@@ -14,13 +14,15 @@ _MASK = 2**64 - 1
 
 
 class Stream:
-    """Batches of a set. `mirror`: left and right are exchanged in half of the pictures; `translate`: shifts of at most so
-    many pixels each way, the picture mirrored at its edge."""
+    """Batches of a set. `mirror`: left and right are exchanged in half of the pictures; `translate`: shifts of at most
+    so many pixels each way, the picture mirrored at its edge."""
 
     def __init__(self, dataset: Dataset, seed: int, mirror: bool = False, translate: int = 0):
         if translate < 0 or translate >= min(dataset.size):
-            raise UserError(f"--translate {translate}: a shift must be at least 0 and less than the picture, "
-                            f"{min(dataset.size)} pixels")  # fmt: skip
+            raise UserError(
+                f"--translate {translate}: a shift must be at least 0 and less than the picture, "
+                f"{min(dataset.size)} pixels"
+            )
         self.dataset, self.seed, self.mirror, self.translate = dataset, seed, mirror, translate
         self._orders: dict[int, np.ndarray] = {}
 
@@ -54,7 +56,9 @@ class Stream:
 
     def _moved(self, images: np.ndarray, epoch: np.ndarray, index: np.ndarray) -> np.ndarray:
         m, height, width = images.shape[:3]
-        random = _hash(_hash(_hash(np.full(m, self.seed & _MASK, np.uint64)) ^ epoch.astype(np.uint64)) ^ index.astype(np.uint64))
+        random = _hash(
+            _hash(_hash(np.full(m, self.seed & _MASK, np.uint64)) ^ epoch.astype(np.uint64)) ^ index.astype(np.uint64)
+        )
         flip = (random & np.uint64(1)).astype(bool) & self.mirror
         span = np.uint64(2 * self.translate + 1)
         down = ((random >> np.uint64(8)) % span).astype(np.int64) - self.translate

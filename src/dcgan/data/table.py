@@ -1,13 +1,14 @@
 """A folder of .npy columns that grow together, row by row, and survive being killed at any moment.
 
-`append` adds the same number of rows to each column, `line` a line to the log beside them; `commit` makes what was appended so far sure (fsync) and notes it in
-`progress.json`; opened again, the table is cut back to the last commit. So the bytes of a finished table do not depend
-on how often the writing was interrupted.
+`append` adds the same number of rows to each column, `line` a line to one of the logs beside them; `commit` makes what
+was added so far sure (fsync) and notes it in `progress.json`; opened again, the table is cut back to the last commit.
+So the bytes of a finished table do not depend on how often the writing was interrupted.
 """
 
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,11 +20,11 @@ _HEADER = 128  # bytes; numpy's own choice for shapes as short as ours, fixed he
 
 
 class Writer:
-    def __init__(self, folder: Path, log: str):
+    def __init__(self, folder: Path, logs: Sequence[str]):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.rows = 0
-        logged = 0  # bytes
+        logged: dict[str, int] = {}  # bytes in each log
         self.notes: dict[str, Any] = {}  # what the caller wants back after an interruption
         self._columns: dict[str, tuple[str, tuple[int, ...]]] = {}  # name -> dtype, shape of a row
         self._files: dict[str, BinaryIO] = {}
@@ -34,10 +35,11 @@ class Writer:
         for name, (dtype, shape) in self._columns.items():
             self._open(name, dtype, shape)
         for path in folder.iterdir():
-            if path.name not in ("progress.json", log) and path.stem not in self._columns:
+            if path.name not in ("progress.json", *logs) and path.stem not in self._columns:
                 path.unlink()
-        self._log = open(folder / log, "a+b")  # noqa: SIM115 -- closed by close()
-        self._log.truncate(logged)
+        self._logs = {log: open(folder / log, "a+b") for log in logs}  # noqa: SIM115 -- closed by close()
+        for log, file in self._logs.items():
+            file.truncate(logged.get(log, 0))
 
     def append(self, columns: dict[str, np.ndarray]) -> None:
         counts = {len(values) for values in columns.values()}
@@ -52,15 +54,20 @@ class Writer:
             self._files[name].write(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         self.rows += counts.pop()
 
-    def line(self, entry: Any) -> None:
-        self._log.write(json.dumps(entry).encode("ascii") + b"\n")
+    def line(self, log: str, entry: Any) -> None:
+        self._logs[log].write(json.dumps(entry).encode("ascii") + b"\n")
 
     def commit(self) -> None:
-        for file in (*self._files.values(), self._log):
+        for file in (*self._files.values(), *self._logs.values()):
             file.flush()
             os.fsync(file.fileno())
         columns = {name: [dtype, list(shape)] for name, (dtype, shape) in self._columns.items()}
-        state = {"rows": self.rows, "notes": self.notes, "columns": columns, "logged": self._log.tell()}
+        state = {
+            "rows": self.rows,
+            "notes": self.notes,
+            "columns": columns,
+            "logged": {log: file.tell() for log, file in self._logs.items()},
+        }
         write_whole(self.folder / "progress.json", json.dumps(state).encode())
 
     def finish(self) -> None:
@@ -74,8 +81,14 @@ class Writer:
         self.close()
         (self.folder / "progress.json").unlink(missing_ok=True)
 
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        for file in (*self._files.values(), self._log):
+        for file in (*self._files.values(), *self._logs.values()):
             with contextlib.suppress(OSError):  # on a full disk the last buffer cannot be written; it is not committed
                 file.close()
 

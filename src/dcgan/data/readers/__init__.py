@@ -1,46 +1,105 @@
 """One file for each kind of source. A reader is a module with `read(path, split) -> Source`.
 
-`choose` looks at what lies at a path and names the reader; it is imported only then.
+`read` looks at what lies at a path and calls the reader for it, which is imported only then.
 """
 
 import importlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from dcgan.errors import UserError
 
 from ..source import Source
+from . import naming
 
-# What is in a folder (names below it, "/" between) or what a file is called -> its reader. The first that fits is taken.
+# What is in a folder -> its reader: the first that fits is taken, and a folder of pictures if none does.
 _FOLDERS = (
-    (r"[^/]*-images-idx3-ubyte(\.gz)?", "idx"),
+    (r".*-images[.-]idx3-ubyte(\.gz)?", "idx"),
+    (r"(data_batch_\d+|test_batch)(\.bin)?", "cifar"),
+    (r"fine_label_names\.txt|train\.bin", "cifar"),
+    (r"(train|test|unlabeled)_X\.bin", "stl10"),
+    (r"(train|test|extra)_32x32\.mat", "svhn"),
+    (r"data\.mdb", "lsun"),
+    (r"list_attr_celeba\.(txt|csv)|img_align_celeba(\.zip)?", "celeba"),
 )
+_SHARDS = ((r".*\.parquet", "parquet"), (r".*\.(tar|tar\.gz|tgz)", "tar"))  # ... where no picture lies beside them
+# What a file is called, or begins with -> its reader.
 _FILES = (
-    (r".*-images-idx3-ubyte(\.gz)?", "idx"),
+    *_FOLDERS,
+    *_SHARDS,
+    (r".*\.zip", "zip"),
+    (r".*\.(tar\.(bz2|xz)|tbz2?|txz)", "tar"),
     (r".*\.np[yz]", "arrays"),
-)  # fmt: skip
+    (r".*\.mat", "svhn"),
+    (r".*\.(mdb|lmdb)", "lsun"),
+    (r".*\.(txt|lst|list|tsv)", "paths"),
+)
+_BEGINNINGS = (
+    (rb"PK\x03\x04", "zip"),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ\0|.{257}ustar", "tar"),
+    (rb"\x93NUMPY", "arrays"),
+    (rb"PAR1", "parquet"),
+    (rb"\0\0\x08\x03", "idx"),
+    (rb"MATLAB", "svhn"),
+)
 
 
 def read(path: Path, split: str | None = None) -> Source:
-    reader = choose(path)
-    return importlib.import_module(f"{__name__}.{reader}").read(path, split)
+    try:
+        folder = path.is_dir()
+        reader = _of_folder(path) if folder else _of_file(path)
+    except OSError as error:
+        raise UserError(f"{path}: it cannot be read ({error.strerror}); check its permissions") from None
+    return named(reader).read(inside(path) if folder and reader != "folder" else path, split)
 
 
-def choose(path: Path) -> str:
-    if path.is_dir():
-        try:
-            names = os.listdir(path)
-        except OSError as error:
-            raise UserError(f"{path}: the folder cannot be read ({error.strerror}); check its permissions") from None
-        return layout(names) or "folder"
+def named(reader: str):
+    return importlib.import_module(f"{__name__}.{reader}")
+
+
+def of_names(names: Iterable[str]) -> str | None:
+    """The reader for a folder that holds these names, where it is more than a folder of pictures."""
+    names = list(names)
+    if {"train", "test", "meta"} <= set(names):
+        return "cifar"  # CIFAR-100's python version
+    kinds = _FOLDERS if any(naming.has_suffix(name) for name in names) else _FOLDERS + _SHARDS
+    return next((reader for pattern, reader in kinds if any(re.fullmatch(pattern, name) for name in names)), None)
+
+
+def inside(folder: Path) -> Path:
+    """The folder, or the only folder in it, and so on: archives often hold everything in one."""
+    while of_names(names := [name for name in os.listdir(folder) if not name.startswith(".")]) is None:
+        folders = [name for name in names if (folder / name).is_dir()]
+        if "data" in folders and of_names(os.listdir(folder / "data")) == "parquet":  # Hugging Face's layout
+            folders = ["data"]
+        elif len(names) != 1:
+            return folder
+        if len(folders) != 1 or (folder / folders[0]).is_symlink():
+            return folder
+        folder = folder / folders[0]
+    return folder
+
+
+def _of_folder(path: Path) -> str:
+    return of_names(os.listdir(inside(path))) or "folder"
+
+
+def _of_file(path: Path) -> str:
     for pattern, reader in _FILES:
         if re.fullmatch(pattern, path.name, re.IGNORECASE):
             return reader
-    raise UserError(f"{path}: no kind of data that is known here; give a folder of pictures, an archive of them, or see "
-                    "the names and formats in `dcgan data --help`")  # fmt: skip
-
-
-def layout(names: list[str]) -> str | None:
-    """The reader for a folder that holds these names, where it is more than a folder of pictures."""
-    return next((reader for pattern, reader in _FOLDERS if any(re.fullmatch(pattern, name) for name in names)), None)
+    if not path.is_file():
+        raise UserError(f"{path}: neither a file nor a folder")
+    with open(path, "rb") as file:
+        start = file.read(512)
+    if naming.is_picture(path.name, lambda: start[:16]):
+        return "folder"
+    for pattern, reader in _BEGINNINGS:
+        if re.match(pattern, start, re.DOTALL):
+            return reader
+    raise UserError(
+        f"{path}: no kind of data that is known here; DATA is a folder of pictures, an archive of them, one of the "
+        "formats in `dcgan data --help`, or a built-in name: faces, rooms, numbers"
+    )

@@ -2,33 +2,34 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .. import pictures
-from ..source import Block, Drawing, Source
+from ..source import Drawing, Pictures, Source
 
 COUNT = 10_000
+MOST = 10_000_000
 
 
-def read(name: str, count: int, seed: int, size: int) -> Source:
+def read(name: str, count: int, size: int, seed: int) -> Source:
+    return Source(name, ["drawn", name, count, seed, size, _version()], lambda: _pictures(name, count, size, seed))
+
+
+def _pictures(name: str, count: int, size: int, seed: int) -> Pictures:
+    def pick(numbers: Sequence[int]) -> Drawing:
+        return Drawing([f"picture {i}" for i in numbers], name, list(numbers), size, seed)
+
+    found = Pictures(count, pick, size=(size, size), channels=3)
     factor = pictures.CLASS[name]
-
-    def blocks(start: int, most: int) -> Iterator[Block]:
-        for first in range(start, count, most):
-            numbers = list(range(first, min(first + most, count)))
-            yield Drawing([f"picture {i}" for i in numbers], name, numbers, size, seed)
-
-    labels = classes = None
     if factor is not None:
         kind = pictures.FACTORS[name][factor]
         assert isinstance(kind, pictures.Category)
-        labels = np.array([pictures.factors_of(name, i, seed)[factor] for i in range(count)], dtype=np.int64)
-        classes = kind.values
-    return Source(name, ["drawn", name, count, seed, size, _version()], count, blocks, size=(size, size), channels=3,
-                  labels=labels, classes=classes)  # fmt: skip
+        found.labels = np.array([pictures.factors_of(name, i, seed)[factor] for i in range(count)], dtype=np.int64)
+        found.classes = kind.values
+    return found
 
 
 @functools.cache

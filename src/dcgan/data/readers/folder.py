@@ -1,70 +1,67 @@
-"""A folder of pictures, flat or nested, with links in it; a sub-folder is a class.
+"""A folder of pictures, flat or nested, with links in it; a sub-folder is a class. Or one picture.
 
-Where all pictures lie in one sub-folder, that is the folder. Every entry ends up as a picture or among the skipped.
+Where everything lies in one sub-folder, that is looked through. Every entry ends up as a picture or among the skipped.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dcgan.errors import UserError
 
-from ..source import Block, Files, Skipped, Source, spread
+from ..source import Files, Pictures, Skipped, Source
 from . import naming
-
-# Names that Pillow's formats go by. A file called otherwise is a picture when it begins like one.
-_SUFFIXES = frozenset(
-    "jpg jpeg jpe jfif jif mpo png apng webp avif avifs gif bmp dib tif tiff ppm pgm pbm pnm pfm tga ico icns jp2 j2k jpx "
-    "pcx sgi rgb dds xbm xpm qoi heic heif".split()
-)
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"qoif")
 
 
 def read(path: Path, split: str | None = None) -> Source:
     naming.no_split(path, split)
-    found = _Walk(path)
-    names = sorted(found.files)
-    if not names and not found.skipped:
+    if path.is_file():
+        names, root = [path.name], str(path.parent)
+        return Source(naming.short(path), ["files", naming.stamp([path])], lambda: of_files(names, root), root)
+    found = Walk(path)
+    if not found.names and not found.skipped:
         raise UserError(f"{path}: the folder is empty; put pictures in it, or name another")
-    if not names and not any(one.bad for one in found.skipped):
+    if not found.names and not any(one.bad for one in found.skipped):
         raise UserError(f"{path}: no pictures in it, only {_summary(found.skipped)}")
-    found.skipped.sort(key=lambda one: one.path)
-    stamps = np.array([found.files[name] for name in names], dtype=np.int64).reshape(-1, 2)
-    identity = ["files", naming.seal(names), naming.seal([stamps.tobytes().hex()]), [one.path for one in found.skipped]]
+    identity = ["folder", found.identity]
+    return Source(naming.short(path), identity, lambda: of_files(found.names, str(path), found.skipped), str(path))
+
+
+def of_files(names: Sequence[str], root: str, skipped: Sequence[Skipped] = ()) -> Pictures:
+    def pick(numbers: Sequence[int]) -> Files:
+        return Files([names[i] for i in numbers], root)
+
     labels, classes = naming.classes_of(names)
-    return of_files(naming.short(path), str(path), names, identity, labels, classes, found.skipped)
+    return Pictures(len(names), pick, labels=labels, classes=classes, skipped=list(skipped), names=names)
 
 
-def of_files(name: str, root: str, names: list[str], identity: object, labels: np.ndarray | None,
-             classes: tuple[str, ...] | None, skipped: list[Skipped]) -> Source:  # fmt: skip
-    def blocks(start: int, most: int) -> Iterator[Block]:
-        for first in range(start, len(names), most):
-            yield Files(names[first : first + most], root)
+class Walk:
+    """All that lies below a folder: `names` of pictures, sorted, and `skipped`, which is the rest.
 
-    def sample(n: int) -> Iterator[Block]:
-        for i in spread(len(names), n):
-            yield Files([names[i]], root)
+    Real folders are entered before links to folders, and none twice: a cycle of links ends, and so does a maze.
+    """
 
-    return Source(name, identity, len(names), blocks, root, labels=labels, classes=classes, skipped=skipped, sample=sample)
-
-
-class _Walk:
-    """files: {name below the root: (bytes, modified)}; skipped: all else. Real folders are entered before links to
-    folders, and none twice: a cycle of links ends, and so does a maze of them."""
-
-    def __init__(self, root: Path):
-        self.files: dict[str, tuple[int, int]] = {}
+    def __init__(self, root: Path, wanted: Callable[[str], bool] = lambda name: True):
+        names: list[str] = []
+        self._names, self._wanted = names, wanted
+        self._stamps = array("q")  # size, mtime of each: a million of them take 16 MB
         self.skipped: list[Skipped] = []
         self._seen: set[tuple[int, int]] = set()
         self._links: list[tuple[str, str]] = []
         self._enter(str(root), "")
         while self._links:
-            self._links.sort(reverse=True)
-            _, path, prefix = (*self._links[-1][:1], *self._links.pop())
-            self._enter(path, prefix)
+            self._links.sort(key=lambda link: link[1], reverse=True)
+            self._enter(*self._links.pop())
+        order = sorted(range(len(names)), key=names.__getitem__)
+        self.names = [names[i] for i in order]
+        stamps = np.array(self._stamps, dtype=np.int64).reshape(-1, 2)[order]
+        self.skipped.sort(key=lambda one: one.path)
+        rest = (f"{one.path}: {one.reason}" for one in self.skipped)
+        self.identity = [naming.seal(self.names), naming.seal([stamps.tobytes().hex()]), naming.seal(rest)]
 
     def _enter(self, path: str, prefix: str) -> None:
         waiting = [(path, prefix)]
@@ -72,21 +69,24 @@ class _Walk:
             path, prefix = waiting.pop()
             try:
                 about = os.stat(path)
-                if (about.st_dev, about.st_ino) in self._seen and about.st_ino:
-                    self.skipped.append(Skipped(prefix.rstrip("/"), "a link to a folder that is read already", bad=False))
+                if about.st_ino and (about.st_dev, about.st_ino) in self._seen:
+                    self._skip(prefix[:-1], "a link to a folder that is read already", bad=False)
                     continue
                 self._seen.add((about.st_dev, about.st_ino))
                 with os.scandir(path) as entries:
-                    for entry in entries:
-                        if self._entry(entry, prefix + entry.name):
-                            waiting.append((entry.path, prefix + entry.name + "/"))
+                    waiting += [
+                        (entry.path, f"{prefix}{entry.name}/") for entry in entries if self._note(entry, prefix)
+                    ]
             except OSError as error:
                 if not prefix:
-                    raise UserError(f"{path}: the folder cannot be read ({error.strerror}); check its permissions") from None
-                self.skipped.append(Skipped(prefix.rstrip("/"), f"a folder that cannot be read: {error.strerror}"))
+                    raise UserError(
+                        f"{path}: the folder cannot be read ({error.strerror}); check its permissions"
+                    ) from None
+                self._skip(prefix[:-1], f"a folder that cannot be read: {error.strerror}")
 
-    def _entry(self, entry: os.DirEntry[str], name: str) -> bool:
+    def _note(self, entry: os.DirEntry[str], prefix: str) -> bool:
         """Take note of one entry; whether it is a folder to enter now."""
+        name = prefix + entry.name
         try:
             if entry.is_dir(follow_symlinks=False):
                 return True
@@ -94,35 +94,24 @@ class _Walk:
                 self._links.append((entry.path, name + "/"))
                 return False
             about = entry.stat()
+            if not stat.S_ISREG(about.st_mode):
+                self._skip(name, "not an ordinary file", bad=False)
+            elif not naming.is_picture(name, lambda: _start(entry.path)):
+                self._skip(name, "not a picture", bad=False)
+            elif self._wanted(name):
+                self._names.append(name)
+                self._stamps.extend((about.st_size, about.st_mtime_ns))
         except OSError as error:
-            why = "a link to nothing" if entry.is_symlink() else f"cannot be read: {error.strerror}"
-            self.skipped.append(Skipped(name, why))
-            return False
-        if not stat.S_ISREG(about.st_mode):
-            self.skipped.append(Skipped(name, "not an ordinary file", bad=False))
-        elif _is_picture(entry):
-            self.files[name] = (about.st_size, about.st_mtime_ns)
-        else:
-            self.skipped.append(Skipped(name, "not a picture", bad=False))
+            self._skip(name, "a link to nothing" if entry.is_symlink() else f"cannot be read: {error.strerror}")
         return False
 
-
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith("._"):  # macOS's notes beside a file that bears the rest of the name
-        return False
-    if entry.name.rpartition(".")[2].lower() in _SUFFIXES and "." in entry.name[1:]:
-        return True
-    return begins_like_picture(entry.path)
+    def _skip(self, name: str, reason: str, bad: bool = True) -> None:
+        self.skipped.append(Skipped(name, reason, bad))
 
 
-def begins_like_picture(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            start = file.read(16)
-    except OSError:
-        return False
-    webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
-    return webp or start[4:12] == b"ftypavif" or start.startswith(_BEGINNINGS)
+def _start(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(16)
 
 
 def _summary(skipped: list[Skipped]) -> str:
