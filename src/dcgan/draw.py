@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from dcgan import images, latents, sample
 from dcgan.console import Console
 from dcgan.errors import UserError, suggest
