@@ -91,11 +91,13 @@ def _look_through(path: Path, number: int, prefix: str, index: _Index) -> None:
                 continue
             name = prefix + member.name.removeprefix("./")
             suffix = Path(member.name).suffix.lower()
-            if suffix in _LABELS and member.size <= _LABEL_LARGEST:
-                text = _label(suffix, _content(archive, member, _LABEL_LARGEST))
-                if text is not None:
+            start = b""  # read once: a compressed tar cannot go back
+            if not naming.has_suffix(name):
+                known = suffix in _LABELS and member.size <= _LABEL_LARGEST
+                start = _content(archive, member, _LABEL_LARGEST if known else 16)
+                if known and (text := _label(suffix, start)) is not None:
                     index.labels[_key(name)] = text
-            if naming.is_picture(name, lambda: _content(archive, member, 16)):  # noqa: B023 -- called at once
+            if naming.is_picture(name, lambda: start[:16]):  # noqa: B023 -- called at once
                 index.names.append(name)
                 index.places.append((number, member.offset_data, member.size))
             else:
