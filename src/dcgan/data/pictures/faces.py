@@ -41,22 +41,9 @@ HAIR: dict[str, Colour] = {
     "blond": (228, 184, 108),
     "grey": (176, 174, 180),
 }
-BACKGROUND: dict[str, Colour] = {
-    "sand": (242, 222, 184),
-    "rose": (245, 202, 200),
-    "sky": (184, 218, 240),
-    "mint": (190, 226, 204),
-    "lilac": (212, 202, 238),
-    "slate": (128, 150, 176),
-}
-SHIRT: dict[str, Colour] = {
-    "navy": (52, 74, 118),
-    "teal": (46, 134, 138),
-    "brick": (190, 84, 66),
-    "mustard": (226, 168, 62),
-    "plum": (124, 74, 122),
-    "white": (238, 236, 232),
-}
+# Sand, rose, lilac, sky, mint; brick, mustard, teal, navy, plum; and all between.
+BACKGROUND: list[Colour] = [(244, 222, 178), (246, 196, 196), (212, 200, 240), (180, 216, 242), (188, 228, 202)]
+SHIRT: list[Colour] = [(190, 84, 66), (228, 170, 62), (46, 140, 138), (52, 74, 122), (124, 70, 122)]
 EYE: dict[str, Colour] = {"brown": (92, 58, 38), "green": (74, 122, 82), "blue": (66, 122, 178)}
 FRAME: list[Colour] = [(36, 34, 42), (70, 40, 32), (140, 34, 44), (30, 50, 88)]
 GOLD: Colour = (250, 214, 110)
@@ -69,14 +56,14 @@ FACTORS: dict[str, Factor] = {
     "hair": Category(hair.STYLES),
     "hair_colour": Category(tuple(HAIR), unless=("hair", "bald")),
     "skin": Continuous(),  # light to deep
-    "background": Category(tuple(BACKGROUND)),
+    "background": Continuous(),
     "x": Continuous(),
     "y": Continuous(),
     "scale": Continuous(),
     "eyes": Continuous(),  # narrow to wide open
     "eye_colour": Category(tuple(EYE)),
     "brows": Continuous(),  # stern to surprised
-    "shirt": Category(tuple(SHIRT)),
+    "shirt": Continuous(),
     "detail": Detail(),
 }
 
@@ -98,12 +85,12 @@ def render(f: Mapping[str, Any], size: int) -> np.ndarray:
     ink = mix(times(skin, 0.42), (60, 30, 34), 0.45)
     colour = times(HAIR[f["hair_colour"]], 0.9 + 0.2 * shade)
     brow = times(mix(colour, ink, 0.25), 0.85) if f["hair"] != "bald" else ink
-    look = Look(f["style"] == "man", skin, ink, brow, mix(SHIRT[f["shirt"]], WHITE, 0.15 * fade))
-    x, y, scale = 0.08 * f["x"], -0.05 + 0.05 * f["y"], 0.55 + 0.045 * f["scale"]
+    look = Look(f["style"] == "man", skin, ink, brow, mix(ramp(SHIRT, 0.5 + 0.5 * f["shirt"]), WHITE, 0.15 * fade))
+    x, y, scale = 0.08 * f["x"], -0.04 + 0.04 * f["y"], 0.605 + 0.045 * f["scale"]
 
-    canvas = Canvas(size, mix(BACKGROUND[f["background"]], WHITE, 0.18 * pale))
+    canvas = Canvas(size, mix(ramp(BACKGROUND, 0.5 + 0.5 * f["background"]), WHITE, 0.18 * pale))
     canvas.material = 255
-    upright, tilted = (x, y, scale), (x, y, scale, 0.05 * (2 * tilt - 1))
+    upright, tilted = (x, y, scale), (x, y, scale, 0.04 * (2 * tilt - 1))
     canvas.view(*tilted)
     hair.behind(canvas, head, f["hair"], colour, length)
     canvas.view(*upright)
@@ -139,7 +126,7 @@ def render(f: Mapping[str, Any], size: int) -> np.ndarray:
 
 def _body(canvas: Canvas, head: Head, look: Look) -> None:
     lean = -0.06 * head.sin  # the shoulders turn away a little
-    neck, wide, drop = (0.44, 1.5, 1.36) if look.man else (0.33, 1.22, 1.42)
+    neck, wide, drop = (0.46, 1.46, 1.22) if look.man else (0.34, 1.18, 1.28)
     torso = [(0.3 * wide, -0.02), (0.78 * wide, 0.12), (wide, 0.5), (1.12 * wide, 1.7)]
     canvas.blob(mirrored([(x, drop + y) for x, y in torso], lean), look.shirt)
     if not look.man:  # a round neckline
@@ -149,14 +136,12 @@ def _body(canvas: Canvas, head: Head, look: Look) -> None:
     top = 0.6 * head.shift(0.6)
     throat = [(top + neck, 0.4), (lean + neck + 0.04, drop + 0.1), (lean, drop + 0.3)]
     canvas.polygon([(top - neck, 0.4), *throat, (lean - neck - 0.04, drop + 0.1)], look.skin)
-    under_chin = [(top + neck, 0.5), (lean + neck, 1.08), (lean + 0.1 * head.sin, 1.27), (lean - neck, 1.08)]
+    under_chin = [(top + neck, 0.5), (lean + neck, 1.02), (lean + 0.1 * head.sin, 1.19), (lean - neck, 1.02)]
     canvas.blob([(top - neck, 0.5), *under_chin], times(look.skin, 0.86))
     if look.man:  # a collar
-        pale = sum(look.shirt) > 600
         flap = [(neck + 0.1, -0.24), (neck + 0.2, 0.05), (0.3, 0.5), (0.0, 0.26), (neck, 0.02)]
         for side in (-1, 1):
-            canvas.polygon([(lean + side * x, drop + y) for x, y in flap],
-                           times(look.shirt, 0.88) if pale else mix(look.shirt, WHITE, 0.45))  # fmt: skip
+            canvas.polygon([(lean + side * x, drop + y) for x, y in flap], mix(look.shirt, WHITE, 0.5))
         canvas.polygon(mirrored([(0.05, drop + 0.3), (0.05, 3.0)], lean), times(look.shirt, 0.84))
     else:  # a chain with a drop
         chain = [(-0.42, -0.12), (-0.24, 0.12), (0.0, 0.2), (0.24, 0.12), (0.42, -0.12)]
@@ -196,7 +181,7 @@ def _cheeks(canvas: Canvas, head: Head, look: Look, blush: float) -> None:
 def _eye(canvas: Canvas, head: Head, look: Look, side: int, openness: float, colour: Colour) -> None:
     x, y = head.at(side * 0.44, 0.06)
     flat = 0.25 + 0.75 * head.facing(side * 0.44)
-    w, h = (0.185 if look.man else 0.2) * flat, 0.105 + 0.035 * openness
+    w, h = (0.185 if look.man else 0.2) * flat, 0.11 + 0.032 * openness
 
     def between_lids(points: Points) -> Points:
         across = np.clip((points[:, 0] - x) / w, -1, 1)
@@ -220,8 +205,8 @@ def _eye(canvas: Canvas, head: Head, look: Look, side: int, openness: float, col
 
 
 def _brow(canvas: Canvas, head: Head, look: Look, side: int, raised: float) -> None:
-    lift, tilt = 0.05 * raised, 0.09 * raised
-    arch = [(0.2, -0.2 - lift - tilt), (0.46, -0.27 - lift), (0.74, -0.19 - lift + 0.4 * tilt)]
+    lift, tilt = 0.05 * raised, 0.06 * raised
+    arch = [(0.2, -0.22 - lift - tilt), (0.46, -0.28 - lift), (0.74, -0.19 - lift + 0.4 * tilt)]
     canvas.stroke([head.at(side * a, v) for a, v in arch], 0.115 if look.man else 0.065, look.brow)
 
 

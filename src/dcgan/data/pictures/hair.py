@@ -24,7 +24,7 @@ def behind(canvas: Canvas, head: Head, style: str, colour: Colour, length: float
     back = -0.14 * head.sin
     if style == "bun":
         x = 2.2 * back
-        canvas.ellipse(x, -1.14, 0.35, 0.31, colour)
+        canvas.ellipse(x, -1.12, 0.35, 0.3, colour)
         canvas.stroke([(x - 0.22, -1.18), (x, -1.07), (x + 0.22, -1.18)], 0.05, dark)
     elif style == "curly":
         for i in range(14):

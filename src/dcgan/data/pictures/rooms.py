@@ -14,14 +14,8 @@ import numpy as np
 from .draw import WHITE, Canvas, Colour, Points, grid, mix, ramp, times, to_bytes
 from .factors import Category, Continuous, Detail, Factor, uniforms
 
-WALL: dict[str, Colour] = {
-    "cream": (244, 228, 198),
-    "rose": (240, 204, 194),
-    "sage": (196, 214, 186),
-    "blue": (182, 208, 228),
-    "lilac": (212, 200, 232),
-    "grey": (206, 206, 208),
-}
+# Cream, rose, lilac, blue, sage, and all between
+WALL: list[Colour] = [(246, 230, 196), (242, 202, 192), (214, 200, 234), (180, 208, 230), (196, 216, 186)]
 FLOOR: dict[str, Colour] = {
     "oak": (206, 162, 110),
     "walnut": (136, 90, 62),
@@ -48,7 +42,7 @@ FACTORS: dict[str, Factor] = {
     "lamp": Category(("none", "lamp")),
     "turn": Continuous(),  # the camera, from facing the right wall to facing the left one
     "light": Continuous(),  # night, dusk, noon
-    "wall": Category(tuple(WALL)),
+    "wall": Continuous(),
     "floor": Category(tuple(FLOOR)),
     "bed_colour": Category(tuple(BED), unless=("bed", "none")),
     "bed_place": Continuous(unless=("bed", "none")),  # from the corner outwards
@@ -111,7 +105,7 @@ class Room:
 
 def render(f: Mapping[str, Any], size: int) -> np.ndarray:
     pale, worn, door_at, art, art_colour, hill, wave, rug, rug_colour, wood, shade = uniforms(f["detail"], 0, 11)
-    wall = mix(WALL[f["wall"]], WHITE, 0.2 * pale)
+    wall = mix(ramp(WALL, 0.5 + 0.5 * f["wall"]), WHITE, 0.2 * pale)
     floor = times(FLOOR[f["floor"]], 0.95 + 0.1 * worn)
     day = 0.5 + 0.5 * f["light"]
     canvas = Canvas(size, wall)
