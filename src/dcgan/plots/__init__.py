@@ -6,7 +6,7 @@
 Matplotlib takes a while to import, so each figure does it when it is drawn. Equal input gives equal bytes.
 """
 
-from dcgan.plots.architecture import architecture
-from dcgan.plots.losses import losses
+from dcgan.plots.curves import losses
+from dcgan.plots.figure1 import architecture
 
 __all__ = ["architecture", "losses"]

@@ -145,7 +145,8 @@ def _moving_average(values: np.ndarray, window: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(around, window)
     known = np.isfinite(values)
     course = np.full(len(values), math.nan)
-    course[known] = np.nanquantile(windows[known], (0.25, 0.5, 0.75), axis=1).mean(0)
+    if known.any():
+        course[known] = np.nanquantile(windows[known], (0.25, 0.5, 0.75), axis=1).mean(0)
     return course
 
 

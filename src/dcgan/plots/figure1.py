@@ -318,7 +318,8 @@ def _slab(axes: "Axes", one: Placed, along: Point, up: Point, colour: str) -> No
         parts = min(round((high - low) / 6), one.body.stage.shape[0])
         rules = [[(start, y, 0), (end, y, 0), (end, y, 1)] for y in _between(low, high, parts)]
     else:
-        parts = round((end - start) / 5)
+        few = colour != CLASS and one.body.stage.shape[0] <= 4  # a picture's channels, each by itself
+        parts = one.body.stage.shape[0] if few else round((end - start) / 5)
         rules = [[(x, low, 0), (x, high, 0), (x, high, 1)] for x in _between(start, end, parts)]
     for rule in rules:
         _line(axes, [one.at(*point) for point in rule], _mix(colour, 0.42), 0.5)
