@@ -180,7 +180,7 @@ class Generator(Network):
             x = self.join(z, y)
             if self.dense is not None:
                 x = self.join(self.dense(x), y)
-            shape = (len(z), -1, *self.base)
+            shape = (z.shape[0], -1, *self.base)  # not len(z): exported, the batch stays free
             x = self.project.linear(x)
             x = self.project.finish(x).view(shape) if self.per_unit else self.project.finish(x.view(shape))
             kept = [x.contiguous(memory_format=torch.channels_last)]
