@@ -2,6 +2,7 @@
 
 The header is JSON and can be read alone (`read_header`, no torch); the tensors are plain numbers. Nothing that is
 loaded runs code. Tensors are named `G.…`, `D.…`, `G_ema.…`, `opt_G.….exp_avg`: by network, parameter and role.
+A file that is for use alone, imported or shared, holds `G_ema`, and `D` where there is one.
 """
 
 import json
@@ -30,11 +31,10 @@ class Header:
     step: int
     seconds: float = 0.0  # of training, over all its sittings
     classes: tuple[str, ...] | None = None  # the classes' names
+    origin: str | None = None  # of weights that were trained elsewhere and imported: from which file
 
 
 def save(path: Path | str, state: "State", header: Header) -> None:
-    import safetensors.torch
-
     tensors: dict[str, Tensor] = {}
     for name in ("G", "D", "G_ema"):
         for key, tensor in getattr(state, name).state_dict().items():
@@ -42,14 +42,25 @@ def save(path: Path | str, state: "State", header: Header) -> None:
     for name, network in (("opt_G", state.G), ("opt_D", state.D)):
         for key, tensor in _optimizer_tensors(getattr(state, name), network).items():
             tensors[f"{name}.{key}"] = tensor.detach().contiguous()
+    write(path, tensors, header)
+
+
+def write(path: Path | str, tensors: "dict[str, Tensor]", header: Header) -> None:
+    write_whole(path, as_bytes(tensors, header))
+
+
+def as_bytes(tensors: "dict[str, Tensor]", header: Header) -> bytes:
+    import safetensors.torch
+
     about = {
         "format": FORMAT,
         "config": header.config.to_json(),
         "step": str(header.step),
         "seconds": repr(header.seconds),
         "classes": json.dumps(header.classes),
+        "origin": json.dumps(header.origin),
     }
-    write_whole(path, safetensors.torch.save(tensors, about))
+    return safetensors.torch.save(tensors, about)
 
 
 def read_header(path: Path | str) -> Header:
@@ -79,6 +90,7 @@ def read_header(path: Path | str) -> Header:
             int(about["step"]),
             float(about["seconds"]),
             tuple(classes) if classes else None,
+            json.loads(about.get("origin", "null")),
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
         raise UserError(
@@ -107,14 +119,18 @@ def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Pat
     """Put a checkpoint's tensors into a State built from the same Config."""
     load_networks({name: getattr(state, name) for name in ("G", "D", "G_ema")}, tensors, path)
     for name, network in (("opt_G", state.G), ("opt_D", state.D)):
-        held = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
-        _fill_optimizer(getattr(state, name), network, held, f"{path}: its {name}")
+        _fill_optimizer(getattr(state, name), network, _part(tensors, name), f"{path}: its {name}")
     state.step = header.step
 
 
 def load_networks(networks: "dict[str, nn.Module]", tensors: "dict[str, Tensor]", path: Path | str) -> None:
     for name, network in networks.items():
-        part = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+        part = _part(tensors, name) or (_part(tensors, "G_ema") if name == "G" else {})
+        if name == "D" and not part:
+            raise UserError(
+                f"{path}: it holds a generator alone, and this needs a discriminator too; use a run that was trained "
+                "here, or import both networks"
+            )
         wanted = network.state_dict()
         if {key: t.shape for key, t in part.items()} != {key: t.shape for key, t in wanted.items()}:
             odd = sorted(
@@ -127,6 +143,15 @@ def load_networks(networks: "dict[str, nn.Module]", tensors: "dict[str, Tensor]"
                 "it was made by another version, or with a network of your own: hand that to dcgan.load"
             )
         network.load_state_dict(part)
+
+
+def has(tensors: "dict[str, Tensor]", name: str) -> bool:
+    """Whether a checkpoint holds this network."""
+    return bool(_part(tensors, name))
+
+
+def _part(tensors: "dict[str, Tensor]", name: str) -> "dict[str, Tensor]":
+    return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
 
 
 def _optimizer_tensors(optimizer: "Optimizer", network: "nn.Module") -> "dict[str, Tensor]":
