@@ -8,6 +8,7 @@
 The command `dcgan` does the same. Nothing heavy is imported until it is used.
 """
 
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,16 +52,16 @@ def train(
     settings |= {name: value for name, value in named.items() if isinstance(value, str)}
     console = Console(quiet=quiet)
     plan = run.plan(data, out=out, preset=preset, settings=settings, warm=warm, own=own, console=console)
-    if not run.train(plan, console):
-        raise KeyboardInterrupt  # saved; the same call goes on
+    if stopped := run.train(plan, console):  # all is saved; the same call goes on
+        raise KeyboardInterrupt if stopped == signal.SIGINT else SystemExit(128 + stopped)
     return sample.load(plan.folder.path, own_networks=networks)
 
 
-def load(path: "Path | str", device: str = "cpu", own_networks: tuple | None = None) -> "Model":
-    """A trained run, from its folder or a checkpoint file."""
+def load(path: "Path | str", device: str = "cpu", networks: tuple | None = None) -> "Model":
+    """A trained run, from its folder or a checkpoint file; networks of one's own as they were given to `train`."""
     from dcgan import sample
 
-    return sample.load(path, device, own_networks)
+    return sample.load(path, device, networks)
 
 
 def __getattr__(name: str) -> Any:

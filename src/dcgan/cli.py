@@ -7,6 +7,7 @@ stdout is one JSON object and nothing else. Heavy imports stand inside the verbs
 import dataclasses
 import inspect
 import json
+import os
 import sys
 import typing
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from cyclopts.exceptions import CycloptsError, UnknownOptionError
 import dcgan
 from dcgan import config
 from dcgan.config import Config
-from dcgan.console import Console
+from dcgan.console import Console, clock
 from dcgan.errors import UserError, suggest
 
 app = App(
@@ -39,6 +40,7 @@ Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that i
 def main(argv: list[str] | None = None) -> None:
     try:
         app(sys.argv[1:] if argv is None else argv, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except UnknownOptionError as error:
         _leave(f"{_sentence(error)}{_near_option(error)}")
     except CycloptsError as error:
@@ -48,8 +50,10 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, `head` say, has what it wanted
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes as it ends
         sys.exit(141)
+    except OSError as error:
+        _leave(f"{error.filename or 'a file'}: {error.strerror or error}; check that it is there, and its permissions")
 
 
 def _leave(sentence: str) -> None:
@@ -89,7 +93,7 @@ def _with_settings(*groups: str) -> Callable[[Callable], Callable]:
         if field.name == "size":
             kind = str
         elif rules["among"]:
-            kind = Literal[rules["among"]]
+            kind = Literal[rules["among"]]  # pyrefly: ignore[invalid-literal]
         about = rules["about"] + ("" if field.default is None else f" [default: {_shown(field.default)}]")
         flag = Parameter(name=config.flag(field.name), help=about, group=rules["group"])
         flags.append(
@@ -152,24 +156,31 @@ def train(
     if dry_run:
         from dcgan import estimate
 
-        found = estimate.estimate(plan)
+        with run.enough_memory(plan.config):
+            found = estimate.estimate(plan)
         print(json.dumps(found.as_json()) if json_out else found.in_words())
         return
-    done = run.train(plan, console)
+    stopped = run.train(plan, console)
     if json_out:
         print(json.dumps(_info(plan.folder.path)))
-    elif done:
-        path = plan.folder.path
-        console.say(
-            f"\n  {path / 'timelapse.webp'}   how it learned\n"
-            f"  {plan.folder.sample_files()[-1]}   what it draws now\n"
-            f"  {path / 'losses.png'}   both players' losses\n\n"
-            f"Next: dcgan sample {path} --count 100    more pictures\n"
-            f"      dcgan info {path}                  all about this run\n"
-            f"      dcgan train FOLDER                 your own pictures"
-        )
-    if not done:
-        sys.exit(130)
+    elif not stopped:
+        console.say(_what_next(plan.folder.path))
+    if stopped:
+        sys.exit(128 + stopped)  # as shells count a process that a signal ended
+
+
+def _what_next(path: Path) -> str:
+    files = _info(path)["files"]
+    about = {"timelapse": "how it learned", "samples": "what it draws now", "losses": "both players' losses"}
+    made = [(files[name], words) for name, words in about.items() if name in files]
+    verbs = [
+        (f"dcgan sample {path} --count 100", "more pictures"),
+        (f"dcgan info {path}", "all about this run"),
+        ("dcgan train FOLDER", "your own pictures"),
+    ]
+    width = max(len(one) for one, _ in made + verbs) + 3
+    files_, next_ = ([f"  {one:<{width}}{words}" for one, words in part] for part in (made, verbs))
+    return "\n".join(["", *files_, "", "Next:", *next_])
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
@@ -231,7 +242,10 @@ def sample(
     console = Console(quiet=quiet, stderr=json_out)
     asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns)
     done = draw.draw(run, asked, out, overwrite, console)
-    print(json.dumps(done.as_json()) if json_out else done.in_words())
+    if json_out:
+        print(json.dumps(done.as_json()))
+    else:
+        console.say(done.in_words())
 
 
 @app.command
@@ -250,6 +264,7 @@ def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = Fal
         from dcgan import files, plots
         from dcgan.folder import Folder
 
+        _need_png("--figure", figure)
         files.write_new(figure, plots.architecture(Folder.of(run).config()), overwrite)
     if json_out:
         print(json.dumps(found))
@@ -265,7 +280,7 @@ def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = Fal
             f"  losses       D {last['loss_D']:.3f}, G {last['loss_G']:.3f}; "
             f"D(x) {last['D_x']:.2f}, D(G(z)) {last['D_Gz']:.2f} (1/2 each at equilibrium)"
         )
-        lines.append(f"  speed        {last['images_per_s']:.0f} images/s, {last['seconds'] / 60:.1f} minutes so far")
+        lines.append(f"  speed        {last['images_per_s']:.0f} images/s; {clock(last['seconds'])} of training so far")
     differences = {name: value for name, value in found["config"].items() if value != found["defaults"].get(name)}
     lines.append("  settings     " + (", ".join(f"{k} {_shown(v)}" for k, v in differences.items()) or "all default"))
     lines += [f"  {name:<12} {path}" for name, path in found["files"].items()]
@@ -283,8 +298,8 @@ def _info(path: Path) -> dict[str, Any]:
     there = {
         "checkpoint": folder.last,
         "samples": samples[-1] if samples else None,
-        "timelapse": folder.path / f"timelapse.{c.timelapse}",
-        "losses": folder.path / "losses.png",
+        "timelapse": folder.timelapse_file(c.timelapse),
+        "losses": folder.losses_file,
         "log": folder.log_file,
     }
     held = json.loads(c.to_json())
@@ -308,6 +323,11 @@ def _info(path: Path) -> dict[str, Any]:
     }
 
 
+def _need_png(flag: str, path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{flag} {path}: it is written as PNG; give it a name that ends in .png")
+
+
 def _progress(found: dict[str, Any]) -> str:
     how_far = f"step {found['step']:,}" + (f" of {found['steps']:,}" if found["steps"] else "")
     if found["training"]:
@@ -328,16 +348,23 @@ def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
     """
     from dcgan import folder as folders
 
-    found = [_info(one.path) for one in folders.runs(folder)]
+    found, damaged = [], []
+    for one in folders.runs(folder):
+        try:
+            found.append(_info(one.path))
+        except UserError as error:  # one damaged run does not hide the others
+            damaged.append({"path": str(one.path), "reason": str(error)})
     if json_out:
-        print(json.dumps({"runs": found}))
+        print(json.dumps({"runs": found, "damaged": damaged}))
         return
-    if not found:
+    if not found and not damaged:
         print(f"no runs in {folder} yet; begin with: dcgan train")
     width = max((len(one["path"]) for one in found), default=0)
     for one in found:
         shape = "x".join(map(str, one["size"]))
         print(f"{one['path']:<{width}}  {one['data']:<12} {shape:>8}  {one['preset']:<10}  {_progress(one)}")
+    for one in damaged:
+        print(f"damaged: {one['reason']}")
 
 
 @app.command
@@ -373,6 +400,8 @@ def data(
         )
         return
     console = Console(quiet=quiet, stderr=json_out)
+    if out:
+        _need_png("--out", out)
     chosen = Config.build(data=source, **{name: value for name, value in settings.items() if value is not None})
     with console.data_progress() as progress:
         report = pictures.scan(

@@ -4,18 +4,20 @@ A grid on one sheet, one picture alone, or one file an image in a folder; each P
 points) in its metadata.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dcgan import images, latents, sample
+from dcgan import files, images, latents, sample
 from dcgan.console import Console
 from dcgan.errors import UserError, suggest
-from dcgan.files import write_new
 from dcgan.latents import Point, Term
 from dcgan.sample import Model
 
 SHEET = 10_000  # pictures that go on one sheet; beyond, a folder is wanted
+DEFAULT = 64  # pictures, where nothing says how many
+LONGEST = 60  # characters of a file's name that tell its seeds or points
 
 
 @dataclass(frozen=True)
@@ -49,38 +51,66 @@ class Drawn:
 
 def draw(run: Path, asked: Asked, out: Path | None, overwrite: bool, console: Console) -> Drawn:
     model = sample.load(run)
-    points = choose(model, asked, console)
-    single_file = out is None or out.suffix.lower() == ".png"
+    sheet = _is_sheet(out)
+    if out is None and model.folder is None:
+        raise UserError(f"--out: {run} stands outside a run's folder; say where the pictures should go")
     if asked.columns is not None and asked.columns < 1:
         raise UserError(f"--columns {asked.columns}: it must be a whole number of 1 or more")
-    if single_file and len(points) > SHEET:
-        raise UserError(
-            f"--count {len(points)}: a sheet holds up to {SHEET:,} pictures; give a folder with --out, "
-            "for one file an image"
-        )
-    if out is None:
-        if model.folder is None:
-            raise UserError(f"--out: {run} stands outside a run's folder; say where the pictures should go")
-        out = model.folder.path / "drawn" / f"{_name(points, asked)}-step-{model.header.step:06d}.png"
+    if asked.columns and not sheet:
+        raise UserError(f"--columns {asked.columns}: only a sheet has columns; give --out a name that ends in .png")
+    points = choose(model, asked, console, SHEET if sheet else None)
     words = [str(point) for point in points]
-    if single_file:
-        recipe = _recipe(model, run, words)
+    if sheet:
+        if out is None:
+            assert model.folder is not None
+            out = model.folder.path / "drawn" / f"{_name(asked, points[0].label)}-step-{model.header.step:06d}.png"
         pictures = model.sample(points)
-        sheet = pictures[0] if len(pictures) == 1 else images.grid(pictures, asked.columns)
-        write_new(out, images.png(sheet, recipe), overwrite)
-    else:
-        with console.progress("drawing", len(points)) as bar:
-            done = 0
-            for pictures in model.stream(points):
-                for picture in pictures:
-                    name = f"{points[done].seed:06d}" if _is_seed(points[done]) else f"point-{done:06d}"
-                    write_new(out / f"{name}.png", images.png(picture, _recipe(model, run, [words[done]])), overwrite)
-                    done += 1
-                bar.update(done)
-    return Drawn(str(out), 1 if single_file else len(points), len(points), model.header.step, words)
+        image = pictures[0] if len(pictures) == 1 else images.grid(pictures, asked.columns)
+        files.write_new(out, images.png(image, _recipe(model, run, words)), overwrite)
+        return Drawn(str(out), 1, len(points), model.header.step, words)
+    assert out is not None
+    wanted = {out / f"{_file(point, number)}.png": point for number, point in enumerate(points)}
+    _write_each(model, run, wanted, overwrite, console)
+    return Drawn(str(out), len(wanted), len(points), model.header.step, words)
 
 
-def choose(model: Model, asked: Asked, console: Console) -> list[Point]:
+def _is_sheet(out: Path | None) -> bool:
+    if out is None or out.suffix.lower() == ".png":
+        return True
+    if out.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
+        raise UserError(f"--out {out}: a sheet is written as PNG; name it {out.with_suffix('.png').name}, or a folder")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: it is a file; name a .png for a sheet, or a folder for one file an image")
+    return False
+
+
+def _write_each(model: Model, run: Path, wanted: dict[Path, Point], overwrite: bool, console: Console) -> None:
+    """One file an image, all or none: what stands there is found first; what a full disk ends is taken back."""
+
+    def drawn(paths: Sequence[Path]) -> Iterator[tuple[Path, bytes]]:
+        pictures = (picture for chunk in model.stream([wanted[path] for path in paths]) for picture in chunk)
+        for path, picture in zip(paths, pictures, strict=True):
+            yield path, images.png(picture, _recipe(model, run, [str(wanted[path])]))
+
+    there = [] if overwrite else [path for path in wanted if path.exists()]
+    for path, content in drawn(there):
+        files.check_new(path, content)
+    new = [path for path in wanted if path not in set(there)]
+    made = files.missing(new[0].parent) if new else []
+    with console.progress("drawing", len(new)) as bar:
+        try:
+            for done, (path, content) in enumerate(drawn(new)):
+                files.write_whole(path, content)
+                bar.update(done + 1)
+        except UserError:
+            if not overwrite:
+                for path in new:
+                    path.unlink(missing_ok=True)
+            files.remove_empty(made)
+            raise
+
+
+def choose(model: Model, asked: Asked, console: Console, most: int | None = None) -> list[Point]:
     """The points that the words ask for, in order; `--best` lets D choose among seeds."""
     given = [
         name for name, value in (("--seeds", asked.seeds), ("--count", asked.count), ("--point", asked.points)) if value
@@ -88,24 +118,36 @@ def choose(model: Model, asked: Asked, console: Console) -> list[Point]:
     if len(given) > 1:
         raise UserError(f"{given[1]}: {given[0]} is given too, and one of them says what to draw; keep one")
     for name, value in (("--count", asked.count), ("--best", asked.best), ("--of", asked.of)):
-        if value is not None and value < 1:
-            raise UserError(f"{name} {value}: it must be a whole number of 1 or more")
+        if value is not None and not 1 <= value <= latents.MOST_SEEDS:
+            raise UserError(f"{name} {value}: it must be a whole number from 1 to {latents.MOST_SEEDS:,}")
+    if asked.of and not asked.best:
+        raise UserError(f"--of {asked.of}: it says among how many --best chooses; add --best N")
+    if asked.of and given:
+        raise UserError(f"--of {asked.of}: {given[0]} is given too, and says among which to choose; keep one")
+    if asked.best and asked.points:
+        raise UserError(f"--best {asked.best}: it chooses among seeds, and --point names points; leave one out")
     label = _label(model, asked.class_)
     if asked.points:
-        if asked.best or asked.of:
-            raise UserError("--best: it chooses among seeds, and --point names points; leave one out")
         points = [latents.parse(words) for words in asked.points]
-        return [p if label is None else Point(p.terms, p.noise, label) for p in points]
-    if asked.of and not asked.best:
-        raise UserError("--of: it says among how many --best chooses; add --best N")
-    count = asked.count or (asked.of or 10 * asked.best if asked.best else 64)
-    seeds = latents.parse_seeds(asked.seeds) if asked.seeds else list(range(count))
+        return [replace(point, label=label) if point.label is None else point for point in points]
+    seeds = latents.parse_seeds(_seeds(asked))
+    if asked.best and asked.best > len(seeds):
+        raise UserError(f"--best {asked.best}: there are only {len(seeds)} to choose from; ask for more with --of")
+    if most is not None and (asked.best or len(seeds)) > most:
+        raise UserError(
+            f"--out: a sheet holds up to {most:,} pictures, and these are {asked.best or len(seeds):,}; "
+            "name a folder, for one file an image"
+        )
     if asked.best:
-        if asked.best > len(seeds):
-            raise UserError(f"--best {asked.best}: there are only {len(seeds)} to choose from; ask for more with --of")
         with console.progress("choosing", len(seeds)) as bar:
             seeds = sample.best(model, seeds, asked.best, label, bar.update)
     return [Point((Term(1.0, (seed,)),), (), label) for seed in seeds]
+
+
+def _seeds(asked: Asked) -> str:
+    """The seeds to draw or to choose from, in words."""
+    count = asked.count or asked.of or (10 * asked.best if asked.best else DEFAULT)
+    return asked.seeds or ("0" if count == 1 else f"0-{count - 1}")
 
 
 def _label(model: Model, class_: str | None) -> int | None:
@@ -118,24 +160,27 @@ def _label(model: Model, class_: str | None) -> int | None:
         return names.index(class_)
     if class_.isdecimal() and int(class_) < model.config.classes:
         return int(class_)
-    raise UserError(f"--class {class_}: this run has no such class{suggest(class_, names)}")
+    known = suggest(class_, names) if names else f"; they go from 0 to {model.config.classes - 1}"
+    raise UserError(f"--class {class_}: this run has no such class{known}")
 
 
-def _is_seed(point: Point) -> bool:
-    return len(point.terms) == 1 and point == Point((Term(1.0, (point.seed,)),), (), point.label)
+def _file(point: Point, number: int) -> str:
+    """The name of one picture's file: its seed (and class), or its number among the points."""
+    if point != Point((Term(1.0, (point.seed,)),), (), point.label):
+        return f"point-{number:06d}"
+    return f"{point.seed:06d}" + ("" if point.label is None else f"-class-{point.label}")
 
 
-def _name(points: list[Point], asked: Asked) -> str:
-    """A file's name that says what is in it."""
+def _name(asked: Asked, label: int | None) -> str:
+    """A sheet's name that says what is on it, and is another where that is."""
     if asked.points:
-        return "points-" + "_".join(str(p).replace(" ", "").replace("*", "x") for p in points)[:80]
-    if asked.best:
-        return f"best-{asked.best}-of-{asked.of or asked.count or 10 * asked.best}" if not asked.seeds else "best"
-    seeds = [p.seed for p in points]
-    label = "" if points[0].label is None else f"-class-{points[0].label}"
-    whole = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
-    words = f"{seeds[0]}-{seeds[-1]}" if whole and len(seeds) > 1 else ",".join(map(str, seeds))[:80]
-    return f"seeds-{words}{label}"
+        words = "points-" + "_".join(words.replace(" ", "").replace("*", "x") for words in asked.points)
+    else:
+        words = (f"best-{asked.best}-of-" if asked.best else "seeds-") + _seeds(asked).replace(" ", "")
+    if len(words) > LONGEST:
+        words = f"{words[:LONGEST]}-{zlib.crc32(words.encode()):08x}"
+    words += "" if asked.class_ is None else f"-class-{label}"
+    return words + ("" if asked.columns is None else f"-columns-{asked.columns}")
 
 
 def _recipe(model: Model, run: Path, words: list[str]) -> dict[str, str]:

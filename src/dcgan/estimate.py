@@ -25,12 +25,13 @@ class Estimate:
     G: list[Stage]
     D: list[Stage]
     seconds_per_step: float
-    memory: int | None  # bytes resident at the peak; None where the system does not tell
+    memory: int | None  # bytes at the peak, of the GPU where one computes; None where the system does not tell
+    done: int  # steps that the run has behind it
 
     @property
     def minutes(self) -> float:
         config = self.plan.config
-        return config.minutes or self.seconds_per_step * (config.steps or 0) / 60
+        return config.minutes or self.seconds_per_step * max(0, (config.steps or 0) - self.done) / 60
 
     @property
     def images_per_s(self) -> float:
@@ -65,7 +66,9 @@ class Estimate:
             lines += [
                 f"  {_layer(stage):<56}{'x'.join(map(str, stage.shape)):>14}{stage.parameters:>14,}" for stage in stages
             ]
-        steps = f"{config.steps:,} steps" if config.steps else f"{config.minutes:g} minutes"
+        steps = f"{config.minutes:g} minutes" if config.minutes else f"{config.steps:,} steps"
+        if self.done and config.steps:
+            steps += f", {self.done:,} of them done,"
         memory = f", {self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
         lines += [
             "",
@@ -78,10 +81,11 @@ class Estimate:
 def estimate(plan: Plan) -> Estimate:
     config = plan.config
     G, D = layers.read(config)
+    header = plan.folder.header()
+    device = run.device(config.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        device = run.device(config.device)
         state = algorithm.fresh(config, device)
         run.set_precision(config, state)
         stream = data.Stream(plan.dataset, config.seed, config.mirror, config.translate)
@@ -93,13 +97,16 @@ def estimate(plan: Plan) -> Estimate:
             float(next(steps).loss_G)  # waits for the device
             times.append(time.perf_counter() - before)
         with run.statistics_for_use(config, state, stream):
-            pass
+            pass  # which a save needs
     finally:
         torch.set_num_threads(threads)
-    return Estimate(plan, G, D, sorted(times[1:])[len(times[1:]) // 2], _peak_memory())
+    median = sorted(times[1:])[len(times[1:]) // 2]  # without the first, which warms up
+    return Estimate(plan, G, D, median, _peak_memory(device), header.step if header else 0)
 
 
-def _peak_memory() -> int | None:
+def _peak_memory(device: str) -> int | None:
+    if device == "cuda":
+        return torch.cuda.max_memory_reserved()
     try:
         import resource
     except ImportError:  # Windows

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from dcgan.errors import UserError
 
+PART = ".*.part"  # a file of ours while it is written
+
 
 def write_whole(path: Path | str, content: bytes) -> None:
     """A temporary file beside it, fsync, rename: a reader sees the old file or the new one, never half of one."""
     path = Path(path)
     name = None
+    made = missing(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -22,6 +25,7 @@ def write_whole(path: Path | str, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
+        name, made = None, []
     except OSError as error:
         raise UserError(
             f"{path}: it cannot be written ({error.strerror or error}); "
@@ -30,13 +34,33 @@ def write_whole(path: Path | str, content: bytes) -> None:
     finally:
         if name:
             Path(name).unlink(missing_ok=True)
+        remove_empty(made)
 
 
 def write_new(path: Path | str, content: bytes, overwrite: bool = False) -> None:
     """`write_whole`, but what stands there already is kept unless it is the same, or the user said so."""
-    if os.path.exists(path) and not overwrite and not _holds(Path(path), content):
-        raise UserError(f"{path}: there is such a file already; choose another name, or add --overwrite")
+    if not overwrite:
+        check_new(path, content)
     write_whole(path, content)
+
+
+def check_new(path: Path | str, content: bytes) -> None:
+    """Whether this may be written there without --overwrite."""
+    if os.path.lexists(path) and not _holds(Path(path), content):
+        raise UserError(f"{path}: there is such a file already; choose another name, or add --overwrite")
+
+
+def missing(folder: Path) -> list[Path]:
+    """Of this folder and those above it, the ones that are not there yet, lowest first."""
+    with contextlib.suppress(OSError):  # where one may not even look, nothing will be made
+        return [one for one in (folder, *folder.parents) if not one.exists()]
+    return []
+
+
+def remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -76,7 +100,7 @@ def held(path: Path | str) -> bool:
 
 def remove_parts(folder: Path) -> None:
     """Clear what a killed `write_whole` left: call it under the folder's lock."""
-    for left in folder.rglob(".*.part"):
+    for left in folder.rglob(PART):
         left.unlink(missing_ok=True)
 
 

@@ -1,15 +1,17 @@
 """A run's directory: what stands where, and how it is read. The interface that every later part builds on.
 
 config.json                      the Config
-log.jsonl                        a line a report; other kinds of line carry an `event`
+log.jsonl                        a line a report; other kinds of line carry an `event`: start, resume, finish
 samples/000250.png               the same seeds each time
 checkpoints/last.safetensors     State, optimizers too, Config and progress in its header
 points.json                      saved points: `#name`s
-timelapse.webp, losses.png       made when the run ends
+timelapse.webp, losses.png       made when the run ends (timelapse.gif where that was asked for)
 """
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +30,40 @@ class Folder:
         self.samples = self.path / "samples"
         self.last = self.path / "checkpoints" / "last.safetensors"
         self.points_file = self.path / "points.json"
+        self.losses_file = self.path / "losses.png"
         self.lock_file = self.path / ".lock"
 
     @property
     def exists(self) -> bool:
         return self.config_file.is_file()
 
+    @property
+    def vacant(self) -> bool:
+        """Whether a run can begin here: nothing is there, or only what one leaves that was killed as it began."""
+        if not self.path.is_dir():
+            return not os.path.lexists(self.path)
+        return all(entry == self.lock_file or entry.match(files.PART) for entry in self.path.iterdir())
+
     @classmethod
     def of(cls, path: Path | str) -> "Folder":
         """The run at this path, or a UserError that says what is there instead."""
         folder = cls(path)
-        if not folder.path.exists():
+        try:
+            there, exists = folder.path.exists(), folder.exists
+        except OSError as error:
+            raise UserError(f"{path}: it cannot be read ({error.strerror}); check the name") from None
+        if not there:
             raise UserError(f"{path}: there is no such run; `dcgan runs` lists those under runs/")
-        if not folder.exists:
+        if not exists:
             what = "a file" if folder.path.is_file() else "a folder without config.json"
             raise UserError(f"{path}: it is {what}, not a run; give the folder that `dcgan train` wrote")
         return folder
 
     def config(self) -> Config:
-        return Config.from_json(_read_text(self.config_file), str(self.config_file))
+        config = Config.from_json(_read_text(self.config_file), str(self.config_file))
+        if config.size is None or config.channels is None or not (config.steps or config.minutes):
+            raise UserError(f"{self.config_file}: it is not a run's config; give the folder that `dcgan train` wrote")
+        return config
 
     def header(self) -> checkpoint.Header | None:
         return checkpoint.read_header(self.last) if self.last.is_file() else None
@@ -79,6 +96,9 @@ class Folder:
 
     def sample_file(self, step: int) -> Path:
         return self.samples / f"{step:06d}.png"
+
+    def timelapse_file(self, kind: str) -> Path:
+        return self.path / f"timelapse.{kind}"
 
     def sample_files(self) -> list[Path]:
         return sorted((p for p in self.samples.glob("*.png") if p.stem.isdigit()), key=lambda p: int(p.stem))
@@ -117,19 +137,28 @@ class Folder:
         files.write_whole(self.points_file, json.dumps(points).encode())
 
     def _points(self) -> dict[str, list[float]]:
-        return json.loads(_read_text(self.points_file)) if self.points_file.is_file() else {}
+        if not self.points_file.is_file():
+            return {}
+        try:
+            points = json.loads(_read_text(self.points_file))
+            return {name: [float(value) for value in z] for name, z in points.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{self.points_file}: it is damaged ({error}); delete it, and save its points anew"
+            ) from None
 
 
 def runs(where: Path | str = "runs") -> list[Folder]:
-    """All runs in and below a folder, not looking inside runs."""
+    """All runs in and below a folder, not looking inside runs, nor where one may not look."""
     found: list[Folder] = []
 
     def look(path: Path, depth: int) -> None:
-        if Folder(path).exists:
-            found.append(Folder(path))
-        elif depth:
-            for below in sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")):
-                look(below, depth - 1)
+        with suppress(PermissionError):
+            if Folder(path).exists:
+                found.append(Folder(path))
+            elif depth:
+                for below in sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")):
+                    look(below, depth - 1)
 
     if not Path(where).is_dir():
         raise UserError(f"{where}: there is no such folder; `dcgan train` makes runs under runs/")

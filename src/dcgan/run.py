@@ -4,6 +4,8 @@
 Algorithm 1 and decides when to report, sample and save. To resume, run the same command again.
 """
 
+import math
+import os
 import platform
 import shutil
 import signal
@@ -20,10 +22,10 @@ import numpy as np
 import torch
 
 import dcgan
-from dcgan import algorithm, checkpoint, data, files, images, latents, networks, plots
+from dcgan import algorithm, checkpoint, data, files, images, latents, networks, plots, sample
 from dcgan.algorithm import Batch, Optimizers, Progress, State
 from dcgan.checkpoint import Header
-from dcgan.config import PRESETS, Config
+from dcgan.config import PRESETS, Config, flag, show_size
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
@@ -32,6 +34,7 @@ from dcgan.losses import LOSSES, Loss
 DEFAULT_STEPS = 10_000  # where neither --steps nor --minutes nor the preset says
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
 FRAMES = 120  # at most, in the animation
+PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup")  # settings that prepare the data
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Own:
     networks: tuple | None = None
 
     def names(self) -> dict[str, str]:
+        """What Config records of them."""
         parts = {
             "loss": self.loss and self.loss.G,
             "optimizer": self.optimizer,
@@ -51,6 +55,18 @@ class Own:
         return {
             name: f"own:{getattr(part, '__qualname__', type(part).__name__)}" for name, part in parts.items() if part
         }
+
+    def check(self, config: Config, source: Any) -> None:
+        """All that the config records as the user's own has to be handed over again."""
+        arguments = {"loss": self.loss, "optimizer": self.optimizer, "network": self.networks, "data": source}
+        for name, given in arguments.items():
+            held = getattr(config, name)
+            if held.startswith("own:") and given is None:
+                argument = {"network": "networks=", "data": "data"}.get(name, f"{name}=")
+                raise UserError(
+                    f"{flag(name)} {held}: this run has a {name} of its own from Python, which its folder does not "
+                    f"hold; go on with dcgan.train(..., out=...) and the same {argument} there"
+                )
 
 
 @dataclass
@@ -75,38 +91,55 @@ def plan(
     console: Console | None = None,
 ) -> Plan:
     """What was asked for, made complete. Where the run exists, its own config holds and only what was asked for
-    explicitly is compared."""
+    explicitly is compared. What can be known to be wrong is said before any picture is prepared."""
     console, own = console or Console(quiet=True), own or Own()
     asked = {**(settings or {}), **own.names()}
     if source is not None:
-        asked["data"] = str(source) if isinstance(source, (str, Path)) else "array"
-    before = Folder(out) if out is not None else None
-    config = _asked(before, preset, asked)
-    with console.data_progress() as progress:
-        dataset = data.open(
-            config.data if source is None else source,
-            size=config.size,
-            channels=config.channels,
-            fit=config.fit,
-            background=config.background,
-            fast=config.fast,
-            max_bad=config.max_bad,
-            dedup=config.dedup,
-            progress=progress,
-        )
-    height, width = dataset.images.shape[1:3]
-    shown = str(height) if height == width else f"{height}x{width}"
-    folder = before or Folder(Path("runs") / f"{dataset.name}-{shown}")
-    if before is None:
-        config = _asked(folder, preset, asked)
+        asked["data"] = str(source) if isinstance(source, (str, Path)) else "own:array"
+    folder = Folder(out) if out is not None else None
+    if folder is not None:
+        _check_place(folder)
+    config = _asked(folder, preset, asked)
+    own.check(config, source)
+    device(config.device)
+    warm_file = _warm(warm, folder)
+    dataset = _open(source, config, console)
+    if folder is None:
+        folder = Folder(Path("runs") / f"{dataset.name}-{show_size(dataset.size)}")
+        _check_place(folder)
+        before, config = config, _asked(folder, preset, asked)
+        own.check(config, source)
+        if any(getattr(config, name) != getattr(before, name) for name in PICTURES):
+            dataset = _open(source, config, console)
     config = _complete(config, dataset)
     if folder.exists:
         _same(folder, config)
-    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise UserError(
-            f"--out {folder.path}: something else is there, and nothing is overwritten; choose another folder"
+    return Plan(config, dataset, folder, own, warm_file)
+
+
+def _open(source: Any, config: Config, console: Console) -> data.Dataset:
+    with console.data_progress() as progress:
+        return data.open(
+            config.data if source is None else source,
+            progress=progress,
+            **{name: getattr(config, name) for name in PICTURES},
         )
-    return Plan(config, dataset, folder, own, _warm(warm))
+
+
+def _check_place(folder: Folder) -> None:
+    """Whether the run can be written there, and nothing of someone else's is in the way."""
+    path = folder.path
+    try:
+        free = folder.exists or folder.vacant
+        nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+        writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UserError(f"--out {path}: it cannot be made ({error.strerror}); choose another place") from None
+    if not free:
+        raise UserError(f"--out {path}: something else is there, and nothing is overwritten; choose another folder")
+    if not writable:
+        why = "nothing can be written in it" if nearest.is_dir() else "it is not a folder"
+        raise UserError(f"--out {path}: it cannot be made below {nearest} ({why}); choose another place")
 
 
 def _asked(folder: Folder | None, preset: str | None, asked: Mapping[str, Any]) -> Config:
@@ -128,10 +161,9 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
             f"--conditional: {dataset.name} has no classes; put each class in a folder of its own, "
             "or leave --conditional out"
         )
-    where = device(config.device)
     precision = config.precision
     if precision == "auto":
-        precision = "bf16" if _has_bf16(where) else "float32"
+        precision = "bf16" if _has_bf16(device(config.device)) else "float32"
     return config.replace(
         size=(height, width),
         channels=channels,
@@ -173,64 +205,80 @@ def _same(folder: Folder, config: Config) -> None:
         )
     if changed:
         shown = "; ".join(
-            f"{name.replace('_', '-')}: the checkpoint has {was}, you asked for {now}"
+            f"{flag(name)[2:]}: the checkpoint has {_shown(was)}, you asked for {_shown(now)}"
             for name, (was, now) in changed.items()
         )
         raise UserError(f"{folder.path}: {shown}; leave that out to go on, or choose another --out")
 
 
-def _warm(warm: Path | str | None) -> Path | None:
-    if warm is None:
+def _shown(value: Any) -> str:
+    return show_size(value) if isinstance(value, tuple) else str(value)
+
+
+def _warm(warm: Path | str | None, folder: Folder | None) -> Path | None:
+    """The checkpoint to take weights from; a run that goes on has its own."""
+    if warm is None or (folder is not None and folder.last.is_file()):
         return None
     path = Path(warm)
     file = Folder.of(path).last if path.is_dir() else path
     if not file.is_file():
-        raise UserError(f"--from {warm}: there is no such run or checkpoint; `dcgan runs` lists the runs under runs/")
+        why = "nothing is saved in it yet; train it on" if path.is_dir() else "there is no such run or checkpoint"
+        raise UserError(f"--from {warm}: {why}; `dcgan runs` lists the runs under runs/")
     checkpoint.read_header(file)
     return file
 
 
-def train(plan: Plan, console: Console | None = None) -> bool:
-    """Train to the plan's end. False if it was stopped before: the same plan goes on from there."""
+def train(plan: Plan, console: Console | None = None) -> int:
+    """Train to the plan's end: 0. Else the number of the signal that stopped it: the same plan goes on from there."""
     console = console or Console(quiet=True)
     config, folder = plan.config, plan.folder
     with ExitStack() as stack:
-        stack.enter_context(_folder_made(folder))
-        stack.enter_context(
-            files.lock(
-                folder.lock_file,
-                f"{folder.path}: another process is training this run; wait for it, stop it, or choose another --out",
-            )
-        )
+        stack.enter_context(_held(folder))
+        stack.enter_context(enough_memory(config))
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(config.threads)
         where = device(config.device)
         state, seconds = _start(plan, where)
         session = Session(plan, state, where, seconds, console)
-        if session.finished:
-            console.say(f"{folder.path} is finished: {state.step} steps. To train on, ask for more --steps.")
-            return True
+        if session.finished and session.all_written:
+            more = "--steps" if config.steps else "--minutes"
+            console.say(f"{folder.path} is finished: {state.step:,} steps. To train on, ask for more {more}.")
+            return 0
         files.write_whole(folder.config_file, config.to_json().encode())
         return session.train(stack.enter_context(_stop_signals(console)))
 
 
 @contextmanager
-def _folder_made(folder: Folder) -> Iterator[None]:
-    """Make a run's folder; if nothing worth keeping comes of it, leave nothing behind."""
-    made = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
+def _held(folder: Folder) -> Iterator[None]:
+    """Make a run's folder and hold it against other trainers; leave nothing where nothing was saved."""
+    made = files.missing(folder.path)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {folder.path}: it cannot be made ({error.strerror}); choose another place") from None
+    training = f"{folder.path}: another process is training this run; wait for it, stop it, or choose another --out"
+    with files.lock(folder.lock_file, training):
+        try:
+            yield
+        except BaseException:
+            if made and not folder.last.is_file():
+                shutil.rmtree(folder.path, ignore_errors=True)
+                files.remove_empty(made[1:])
+            raise
+
+
+@contextmanager
+def enough_memory(config: Config) -> Iterator[None]:
+    """Where it is not, say so in a sentence. (torch's CPU allocator raises a plain RuntimeError.)"""
     try:
         yield
-    except UserError:
-        if made and not folder.last.is_file():
-            shutil.rmtree(folder.path, ignore_errors=True)
-            for parent in made[1:]:
-                with suppress(OSError):
-                    parent.rmdir()
-        raise
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "memory" not in str(error):
+            raise
+        raise UserError(
+            f"--m {config.m}, --width {config.width}: at {show_size(config.size or ())} they need more memory than "
+            "there is; ask for less of one of them"
+        ) from None
 
 
 def _start(plan: Plan, device: str) -> tuple[State, float]:
@@ -271,9 +319,10 @@ def _stop_signals(console: Console) -> Iterator[list[int]]:
 
     def on_signal(number: int, frame: types.FrameType | None) -> None:
         if caught:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         caught.append(number)
-        console.say("stopping after this step; once more to leave at once")
+        with suppress(RuntimeError):  # the signal came while something was being printed
+            console.say("stopping after this step; once more to leave at once")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -311,7 +360,7 @@ class Session:
 
     def __init__(self, plan: Plan, state: State, device: str, seconds: float, console: Console):
         self.config, self.folder, self.dataset = plan.config, plan.folder, plan.dataset
-        self.state, self.device, self.console = state, device, console
+        self.state, self.device, self.console, self.warm = state, device, console, plan.warm
         self.loss = plan.own.loss or LOSSES[self.config.loss]
         self.stream = data.Stream(plan.dataset, self.config.seed, self.config.mirror, self.config.translate)
         self.watch = Watch(seconds)
@@ -327,19 +376,33 @@ class Session:
             return self.state.step >= self.config.steps
         return self.watch.seconds >= 60 * (self.config.minutes or 0)
 
-    def train(self, stop: list[int]) -> bool:
+    @property
+    def all_written(self) -> bool:
+        """Whether the files that a run ends with are there: it may have been killed as it made them."""
+        return self.folder.timelapse_file(self.config.timelapse).is_file() and self.folder.losses_file.is_file()
+
+    def train(self, stop: list[int]) -> int:
+        """Iterate until it is finished (0) or a signal's number stands in `stop` (that number)."""
         c, state, watch = self.config, self.state, self.watch
         self.folder.rewind(state.step)
         self.folder.write(
             event="resume" if state.step else "start",
             step=state.step,
+            **({"from": str(self.warm)} if self.warm and not state.step else {}),
             dcgan=dcgan.__version__,
             torch=torch.__version__,
             device=self.device,
             threads=c.threads,
             machine=platform.machine(),
         )
-        if not self.folder.sample_file(state.step).exists():
+        if self.finished:
+            self.finish()
+            return 0
+        goes_on = f", on from step {state.step:,}" if state.step else ""
+        height, width = self.dataset.size
+        about = f"{len(self.dataset):,} pictures of {height}x{width}"
+        self.console.say(f"{self.folder.path}: {about}, on {self.device}{goes_on}")
+        if not state.step:
             self.sample()
         reported = (state.step, watch.seconds)
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
@@ -347,6 +410,8 @@ class Session:
             for progress in algorithm.train(c, state, batches(c, self.stream, self.device), self.loss):
                 last = self.finished or bool(stop)
                 words = None
+                if state.step % c.save_every == 0:
+                    self.check(progress)
                 if state.step % c.report_every == 0 or last:
                     line = self.report(progress, *reported)
                     reported = (state.step, watch.seconds)
@@ -361,14 +426,24 @@ class Session:
                 if last:
                     break
         if not self.finished:
-            self.console.say(f"stopped and saved at step {state.step}. To go on, run the same command again.")
-            return False
+            self.console.say(f"stopped and saved at step {state.step:,}. To go on, run the same command again.")
+            return stop[0]
         self.finish()
-        return True
+        return 0
+
+    def check(self, progress: Progress) -> dict[str, float]:
+        """Its numbers; a run whose losses are none any more ends, with what it saved while they were."""
+        seen = {name: round(float(value), 6) for name, value in progress._asdict().items()}
+        if not all(map(math.isfinite, seen.values())):
+            raise UserError(
+                f"{self.folder.path}: at step {self.state.step:,} the losses are no numbers any more: the networks "
+                "have diverged; train anew, with a lower --lr and another --out"
+            )
+        return seen
 
     def report(self, progress: Progress, step: int, seconds: float) -> dict[str, Any]:
         """One line of the log; speed since the last one. Reading the losses waits for the device."""
-        c, seen = self.config, {name: round(float(v), 6) for name, v in progress._asdict().items()}
+        c, seen = self.config, self.check(progress)
         now = self.watch.seconds
         line = {
             "step": self.state.step,
@@ -384,13 +459,10 @@ class Session:
         """The same seeds each time, from G_ema with its statistics for use."""
         c = self.config
         seeds = sample_seeds(c)
-        z = torch.from_numpy(latents.draw(seeds, c.z_dim, c.z)).to(self.device)
-        y = torch.tensor([seed % c.classes for seed in seeds], device=self.device) if c.conditional else None
+        z = torch.from_numpy(latents.draw(seeds, c.z_dim, c.z))
+        y = torch.tensor([seed % c.classes for seed in seeds]) if c.conditional else None
         with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, _):
-            drawn = images.to_uint8(
-                torch.cat([G(z[i : i + 32], None if y is None else y[i : i + 32]) for i in range(0, len(z), 32)]),
-                c.output,
-            )
+            drawn = images.to_uint8(sample.in_chunks(G, z, y, self.device), c.output)
         recipe = {"dcgan:step": str(self.state.step), "dcgan:seeds": f"0-{len(seeds) - 1}"}
         files.write_whole(self.folder.sample_file(self.state.step), images.png(images.grid(drawn), recipe))
 
@@ -404,14 +476,12 @@ class Session:
 
     def finish(self) -> None:
         reports = self.folder.reports()
-        files.write_whole(
-            self.folder.path / "losses.png", plots.losses(reports, self.folder.path.name, self.config.loss)
-        )
+        files.write_whole(self.folder.losses_file, plots.losses(reports, self.folder.path.name, self.config.loss))
         frames = self.folder.sample_files()
         if len(frames) > FRAMES:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
         moving = images.animation([images.read_picture(frame) for frame in frames], self.config.timelapse)
-        files.write_whole(self.folder.path / f"timelapse.{self.config.timelapse}", moving)
+        files.write_whole(self.folder.timelapse_file(self.config.timelapse), moving)
         self.folder.write(event="finish", step=self.state.step, seconds=round(self.watch.seconds, 3))
 
 

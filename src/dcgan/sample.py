@@ -78,6 +78,10 @@ class Model:
     def features(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """All of D's convolutional maps, max-pooled to 4x4 and flattened (section 5.1): float32 [N, features]."""
         D = self._need_D()
+        if not hasattr(D, "maps"):
+            raise UserError(
+                "features: this run's own discriminator has no maps(x, y), a list of its layers' maps [N, C, H, W]"
+            )
         return self._chunks(lambda x, y: networks.pooled(D.maps(x, y)), self._float(pictures), labels).cpu().numpy()
 
     def _need_D(self) -> nn.Module:
@@ -99,31 +103,32 @@ class Model:
         return images.to_float(np.ascontiguousarray(pictures), self.config.output)
 
     def _chunks(self, network: Callable, x: Tensor, labels: Sequence[int] | np.ndarray | None) -> Tensor:
-        """Apply a network in batches of CHUNK, padding the last, so that its bits do not depend on how many follow."""
-        if self.config.conditional:
-            if labels is None or len(labels) != len(x):
-                raise UserError(
-                    f"labels: this run is conditional and needs a class from 0 to "
-                    f"{self.config.classes - 1} for each of {len(x)} pictures"
-                )
-            y = torch.as_tensor(np.asarray(labels), dtype=torch.int64)
-            if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.config.classes:
-                raise UserError(f"labels: classes go from 0 to {self.config.classes - 1}")
-        else:
-            y = torch.zeros(len(x), dtype=torch.int64)
-        outs = []
-        with torch.inference_mode():
-            for start in range(0, len(x), CHUNK):
-                part, y_part = x[start : start + CHUNK], y[start : start + CHUNK]
-                n = len(part)
-                if n < CHUNK:
-                    part = torch.cat([part, part[:1].expand(CHUNK - n, *part.shape[1:])])
-                    y_part = torch.cat([y_part, y_part[:1].expand(CHUNK - n)])
-                part = part.to(self.device)
-                if part.dim() == 4:
-                    part = part.contiguous(memory_format=torch.channels_last)
-                outs.append(network(part, y_part.to(self.device) if self.config.conditional else None)[:n])
-        return torch.cat(outs)
+        """`in_chunks`, with the labels checked."""
+        if not self.config.conditional:
+            return in_chunks(network, x, None, self.device)
+        if labels is None or len(labels) != len(x):
+            raise UserError(
+                f"labels: this run is conditional and needs a class from 0 to "
+                f"{self.config.classes - 1} for each of {len(x)} pictures"
+            )
+        y = torch.as_tensor(np.asarray(labels), dtype=torch.int64)
+        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.config.classes:
+            raise UserError(f"labels: classes go from 0 to {self.config.classes - 1}")
+        return in_chunks(network, x, y, self.device)
+
+
+@torch.inference_mode()
+def in_chunks(network: Callable, x: Tensor, y: Tensor | None, device: str) -> Tensor:
+    """Apply a network in batches of CHUNK, the last one padded, so that no row's bits depend on how many there are."""
+    outs = []
+    for start in range(0, max(len(x), 1), CHUNK):
+        rows = torch.arange(start, start + CHUNK).clamp(max=max(len(x) - 1, 0))
+        part = (x[rows] if len(x) else x.new_zeros(CHUNK, *x.shape[1:])).to(device)
+        if part.dim() == 4:
+            part = part.contiguous(memory_format=torch.channels_last)
+        labels = None if y is None else (y[rows] if len(y) else y.new_zeros(CHUNK)).to(device)
+        outs.append(network(part, labels)[: len(x) - start])
+    return torch.cat(outs)
 
 
 def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = None) -> Model:
@@ -146,7 +151,7 @@ def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = Non
     if own_networks is None and config.network not in NETWORKS:
         raise UserError(
             f"{path}: it was trained with networks of your own ({config.network}); "
-            "load it in Python with dcgan.load(..., own_networks=(G, D))"
+            "load it in Python with dcgan.load(..., networks=(G, D))"
         )
     kinds = own_networks or NETWORKS[config.network]
     G, D = (kind(config) for kind in kinds)
