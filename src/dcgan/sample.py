@@ -65,11 +65,14 @@ class Model:
 
     def generate(self, z: np.ndarray | Tensor, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """uint8 [N, H, W, C] of latents [N, z_dim]; a conditional run needs labels [N]."""
+        return images.to_uint8(self.floats(z, labels), self.config.output)
+
+    def floats(self, z: np.ndarray | Tensor, labels: Sequence[int] | np.ndarray | None = None) -> Tensor:
+        """The same as G gives them: float32 [N, C, H, W], in the range of its last function."""
         z = torch.as_tensor(z, dtype=torch.float32)
         if z.dim() != 2 or z.shape[1] != self.config.z_dim:
             raise UserError(f"generate: z has shape {list(z.shape)}; this run needs [N, {self.config.z_dim}]")
-        out = self._chunks(lambda z, y: self.G(z, y), z, labels)
-        return images.to_uint8(out, self.config.output)
+        return self._chunks(lambda z, y: self.G(z, y), z, labels)
 
     def score(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """D's logit of each picture, float32 [N]: above 0 it believes in it."""
@@ -155,7 +158,10 @@ def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = Non
         )
     kinds = own_networks or NETWORKS[config.network]
     G, D = (kind(config) for kind in kinds)
-    checkpoint.load_networks({"G_ema": G, "D": D}, tensors, file)
+    checkpoint.load_networks({"G_ema": G}, tensors, file)
+    if not checkpoint.has(tensors, "D"):
+        return Model(header, G, None, folder, device)
+    checkpoint.load_networks({"D": D}, tensors, file)
     return Model(header, G, D, folder, device)
 
 
