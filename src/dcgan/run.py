@@ -147,6 +147,12 @@ def _asked(folder: Folder | None, preset: str | None, asked: Mapping[str, Any]) 
     new = Config.build(preset or "default", **asked)
     if folder is None or not folder.exists:
         return new
+    header = folder.header()
+    if header and header.origin:
+        raise UserError(
+            f"{folder.path}: it was imported from {header.origin} and cannot go on; start from its weights with "
+            f"dcgan train PICTURES --from {folder.path} --out ANOTHER"
+        )
     explicit = {*asked, *({"preset", *PRESETS[preset]} if preset else ())}
     if explicit & {"steps", "minutes"}:
         explicit |= {"steps", "minutes"}
