@@ -1,0 +1,51 @@
+"""Rows of measured figures: one file a figure, docs/results/NAME.json, one row a finished run.
+
+A figure's script asks `record(name, key, ...)` for each of its runs; a row that stands is not made again, so a script
+that was stopped goes on where it was. Runs themselves lie outside the checkout, under $DCGAN_FIGURES.
+"""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dcgan.data import cache
+from dcgan.files import write_whole
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "results"
+
+
+def workplace() -> Path:
+    """Where long runs keep their files between sessions."""
+    return Path(os.environ.get("DCGAN_FIGURES") or cache.home() / "figures")
+
+
+def record(figure: str, key: str, compute: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
+    """The row of this key: the one that stands, or what `compute` finds now (name, value, goal, ok, command ...)."""
+    file = RESULTS / f"{figure}.json"
+    rows = json.loads(file.read_text()) if file.exists() else []
+    found = next((row for row in rows if row["key"] == key), None)
+    if found is None:
+        found = {"key": key, **about, **compute(), "machine": machine(), "commit": commit(),
+                 "date": datetime.date.today().isoformat()}
+        write_whole(file, (json.dumps([*rows, found], indent=2) + "\n").encode())
+    print(f"{figure:<16} {key:<12} {json.dumps({k: found[k] for k in ('value', 'goal', 'ok') if k in found})}", flush=True)
+    return found
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    return f"{os.cpu_count()} cores, {model}, {platform.system()}, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
