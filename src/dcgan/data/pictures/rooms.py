@@ -111,13 +111,20 @@ def render(f: Mapping[str, Any], size: int) -> np.ndarray:
     canvas = Canvas(size, wall)
     room = Room(canvas, f["turn"])
 
-    _walls(room, wall, floor, planks=f["floor"] != "carpet")
+    b, half = 1.55 + 0.25 * f["window_place"], 0.68 + 0.14 * f["window_size"]
+    _walls(room, wall, floor)
+    if f["window"] == "window":
+        _sun(room, b, half, mix(floor, (255, 236, 190), 0.55 * max(0.0, (day - 0.4) / 0.6)))
+    if f["floor"] != "carpet":
+        for i in range(1, 14):  # between the planks
+            room.flat(0, WIDE, 0.36 * i - 0.015, 0.36 * i + 0.015, times(floor, 0.88))
+    _skirting(room)
     if f["door"] == "door":
         _door(room, 1.55 + 0.2 * door_at, DOOR[f["door_colour"]])
     elif art > 0.5:
         _painting(room, 1.6 + 0.3 * door_at, ramp(list(BED.values()), art_colour))
     if f["window"] == "window":
-        _window(room, 1.55 + 0.25 * f["window_place"], 0.68 + 0.14 * f["window_size"], day, floor, hill, wave)
+        _window(room, b, half, day, hill, wave)
     if rug > 0.4:
         _rug(room, mix(ramp(list(BED.values()), rug_colour), WHITE, 0.35))
     bulb = _lamp(room, f["lamp_on"] == "on", shade) if f["lamp"] == "lamp" else None
@@ -134,7 +141,7 @@ def render(f: Mapping[str, Any], size: int) -> np.ndarray:
     return to_bytes(pixels * (light + (1 - light) * glows))
 
 
-def _walls(room: Room, wall: Colour, floor: Colour, planks: bool) -> None:
+def _walls(room: Room, wall: Colour, floor: Colour) -> None:
     shade = times(wall, 0.86)
     room.left(0, WIDE, 0, HEIGHT, shade)
     room.right(0, WIDE, 0, HEIGHT, wall)
@@ -144,9 +151,15 @@ def _walls(room: Room, wall: Colour, floor: Colour, planks: bool) -> None:
         room.right(0, reach, 0, HEIGHT, times(wall, dark))
     room.flat(0, WIDE, 0, WIDE, mix(wall, WHITE, 0.7), h=HEIGHT)
     room.flat(0, WIDE, 0, WIDE, floor)
-    if planks:
-        for i in range(1, 14):
-            room.flat(0, WIDE, 0.36 * i - 0.015, 0.36 * i + 0.015, times(floor, 0.88))
+
+
+def _sun(room: Room, b: float, half: float, colour: Colour) -> None:
+    """The light that falls through the window, on the floor."""
+    corners = [(0.55, b - half + 0.25), (0.55, b + half + 0.25), (1.75, b + half + 0.85), (1.75, b - half + 0.85)]
+    room.face([(a, b, 0.0) for a, b in corners], colour)
+
+
+def _skirting(room: Room) -> None:
     room.left(0, WIDE, 0, 0.11, times(WHITE, 0.88))
     room.right(0, WIDE, 0, 0.11, WHITE)
 
@@ -167,7 +180,7 @@ def _painting(room: Room, a: float, colour: Colour) -> None:
     room.left(a - 0.36, a + 0.36, 1.36, 1.55, colour)
 
 
-def _window(room: Room, b: float, half: float, day: float, floor: Colour, hill: float, wave: float) -> None:
+def _window(room: Room, b: float, half: float, day: float, hill: float, wave: float) -> None:
     low, high = 1.62 - 0.85 * half, 1.62 + 0.95 * half
     room.right(b - half - 0.09, b + half + 0.09, low - 0.09, high + 0.09, WHITE)
     room.canvas.material = 255  # what is outside has its own light
@@ -183,9 +196,6 @@ def _window(room: Room, b: float, half: float, day: float, floor: Colour, hill: 
     room.right(b - 0.035, b + 0.035, low, high, WHITE)
     room.right(b - half, b + half, middle - 0.03, middle + 0.03, WHITE)
     room.right(b - half - 0.14, b + half + 0.14, low - 0.14, low - 0.05, times(WHITE, 0.93))
-    sun = max(0.0, (day - 0.4) / 0.6)  # lies on the floor
-    lit = [(0.55, b - half + 0.25), (0.55, b + half + 0.25), (1.75, b + half + 0.85), (1.75, b - half + 0.85)]
-    room.face([(a, b, 0.0) for a, b in lit], mix(floor, (255, 236, 190), 0.55 * sun))
 
 
 def _rug(room: Room, colour: Colour) -> None:
@@ -221,7 +231,5 @@ def _lamp(room: Room, on: bool, shade: float) -> Points:
     slab(0.0, 0.07, 0.22, 0.18, (62, 54, 58))
     slab(0.05, 1.5, 0.045, 0.045, (62, 54, 58))
     cloth = ramp([(236, 214, 176), (226, 148, 104)], shade)
-    room.canvas.material = 255 if on else 0
     slab(1.4, 1.98, 0.42, 0.24, mix(cloth, (255, 240, 190), 0.75) if on else times(cloth, 0.9))
-    room.canvas.material = 0
     return room.see([(a, b, 1.65)])[0]
