@@ -1,6 +1,7 @@
 """Decode once: a Source becomes a Dataset in the cache, and is found there ever after.
 
     <cache>/prepared/<name>-<key>/         images.npy, labels.npy, ..., skipped.jsonl, names.jsonl, index.json
+    <cache>/prepared/<name>-<key>.same     other options that come to the same: the name of the entry
     <cache>/prepared/<name>-<key>.part/    the same while it grows (table.py); killed, the next start goes on from it
 
 The key is of the source's identity and the options. The folder gets its name by one rename when all is in it and on
@@ -33,6 +34,7 @@ from .source import Block, Pictures, Source
 Progress = Callable[[str, int, int], None]  # what is done ("preparing faces"), how much of it, of how much
 Result = dict[str, Any]  # decode.block's
 
+SAME = ".same"  # <key>.same holds the name of the entry that is what this key would be
 FORMAT = 1  # part of the key: raise it when the same source and options would give other pixels
 DEFAULT_SIZE = (64, 64)  # where neither the source nor the user has one
 _FEW = 256  # pictures that are often done before children have started
@@ -72,8 +74,9 @@ class _Colourful(Exception):
 def prepare(source: Source, wanted: Wanted, how: How) -> Dataset:
     if (ready := _as_it_lies(source, wanted)) is not None:
         return ready
-    about = json.dumps([FORMAT, source.identity, asdict(wanted)], sort_keys=True)
-    final = cache.home() / "prepared" / f"{source.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+    final = _place(source, wanted)
+    if (same := final.with_name(final.name + SAME)).is_file():
+        final = final.with_name(same.read_text("ascii"))
     found = load(final, source.name, source.root)
     if found is None:
         waiting = f"waiting for another process that prepares {source.name}"
@@ -83,8 +86,23 @@ def prepare(source: Source, wanted: Wanted, how: How) -> Dataset:
                 fill(final, lambda part: _write(source, wanted, part, how))
                 found = load(final, source.name, source.root)
                 assert found is not None
+                _name_same(source, wanted, found, final)
     check_bad(source, found.facts["bad"], len(found), final, how.max_bad)
     return found
+
+
+def _place(source: Source, wanted: Wanted) -> Path:
+    about = json.dumps([FORMAT, source.identity, asdict(wanted)], sort_keys=True)
+    return cache.home() / "prepared" / f"{source.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+
+
+def _name_same(source: Source, wanted: Wanted, found: Dataset, final: Path) -> None:
+    """What the pictures decided may be asked for in so many words (a run that goes on does): that is prepared too."""
+    for size in {wanted.size, found.size}:
+        for channels in {wanted.channels, found.channels}:
+            place = _place(source, replace(wanted, size=size, channels=channels))
+            if place != final and not place.exists():
+                write_whole(place.with_name(place.name + SAME), final.name.encode())
 
 
 def _as_it_lies(source: Source, wanted: Wanted) -> Dataset | None:
