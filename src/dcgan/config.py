@@ -195,7 +195,10 @@ class Config:
                 f"{where}: it holds {strange[0]!r}, which this version does not know; "
                 "it was made by another version of dcgan"
             )
-        return cls(**{name: _typed(name, value) for name, value in held.items()})
+        try:
+            return cls(**{name: _typed(name, value) for name, value in held.items()})
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
 
     def changed(self, asked: "Config") -> dict[str, tuple[Any, Any]]:
         """What differs between a run's config and the one asked for, leaving out what may change."""

@@ -168,7 +168,7 @@ def test_a_setting_out_of_its_rule_is_named(name, value, sentence):
     if isinstance(value, bool):
         return  # JSON's own check comes before the value's
     held = json.dumps({name: value})
-    assert refused(Config.from_json, held) == sentence
+    assert refused(Config.from_json, held, "runs/x/config.json") == f"runs/x/config.json: {sentence}"
 
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.metadata["low"] is not None])
