@@ -1,0 +1,67 @@
+"""What tests of runs share: tiny settings, the command in a process, and what lies in a folder."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FACES = "faces:48"  # so few are drawn in a moment
+TINY = {"size": 8, "width": 4, "m": 8, "threads": 1, "precision": "float32", "report_every": 5}  # ms a step
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+def flags(settings: dict[str, Any]) -> list[str]:
+    """Settings as they are typed."""
+    return [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def command(*words: Any) -> list[str]:
+    """The command in a process of its own."""
+    return [sys.executable, "-m", "dcgan", *map(str, words)]
+
+
+def start(*words: Any, **options: Any) -> subprocess.Popen[str]:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen(command(*words), **options)
+
+
+def tree(folder: Path) -> dict[str, Any]:
+    """All that lies below a folder, to see that nothing was left there or touched."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def log(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def reports(run: Path) -> list[dict[str, Any]]:
+    """A run's reports, without what the clock decides."""
+    clock = ("seconds", "images_per_s")
+    return [{k: v for k, v in line.items() if k not in clock} for line in log(run) if "event" not in line]
+
+
+def differing(a: Path, b: Path) -> list[str]:
+    """The tensors of two runs' last checkpoints that are not the same bits."""
+    from dcgan import checkpoint
+    from dcgan.folder import Folder
+
+    one, other = (checkpoint.read(Folder(run).last)[1] for run in (a, b))
+    assert one.keys() == other.keys()
+    return [name for name in one if one[name].numpy().tobytes() != other[name].numpy().tobytes()]
