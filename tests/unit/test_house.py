@@ -221,8 +221,8 @@ def test_nothing_that_is_loaded_runs_code():
 
 @pytest.mark.parametrize(
     "text",
-    ["import pickle\npickle.load(f)", "from pickle import load", "eval('1')", "torch.load(f)", "torch.load(f, weights_only=False)",
-     "np.load(f, allow_pickle=True)", "subprocess.run('ls', shell=True)"],
+    ["import pickle\npickle.load(f)", "from pickle import load", "eval('1')", "torch.load(f)",
+     "torch.load(f, weights_only=False)", "np.load(f, allow_pickle=True)", "subprocess.run('ls', shell=True)"],
 )  # fmt: skip
 def test_the_danger_test_fails_when_it_should(text):
     assert dangers(text) != []
