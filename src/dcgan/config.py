@@ -243,7 +243,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # The authors' conditional MNIST: 100 epochs and 100 of linear decay, of 50,000 digits; two minibatches a step.
     "mnist": {
-        "data": "mnist",
+        "data": "mnist:train[:50000]",
         "size": (28, 28),
         "channels": 1,
         "conditional": True,
@@ -263,7 +263,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Goodfellow et al. (2014) on MNIST: 250 epochs of 50,000 digits, momentum rising all the while. Their code halves
     # D's cost, which under SGD is half the rate.
     "goodfellow": {
-        "data": "mnist",
+        "data": "mnist:train[:50000]",
         "size": (28, 28),
         "channels": 1,
         "network": "mlp",

@@ -52,7 +52,7 @@ FACTS = {
         "ema": 0.0, "steps": round(25 * 73_257 / 128),
     },
     "mnist": {
-        "data": "mnist", "size": (28, 28), "channels": 1, "network": "dcgan", "conditional": True, "kernel": 5,
+        "data": "mnist:train[:50000]", "size": (28, 28), "channels": 1, "network": "dcgan", "conditional": True, "kernel": 5,
         "width": 64, "dense": 1024, "z_dim": 100, "z": "uniform", "output": "sigmoid", "activation_G": "relu",
         "activation_D": "leaky", "slope": 0.2, "norm_project": "unit", "norm_affine": False, "norm_eps": 1e-8,
         "loss": "non-saturating", "k": 1, "m": 128, "optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "l2": 2.5e-5,
@@ -60,7 +60,7 @@ FACTS = {
         "steps": int(200 * 50_000 / 128 / 2),
     },
     "goodfellow": {
-        "data": "mnist", "size": (28, 28), "channels": 1, "network": "mlp", "width": 1200, "width_D": 240,
+        "data": "mnist:train[:50000]", "size": (28, 28), "channels": 1, "network": "mlp", "width": 1200, "width_D": 240,
         "z_dim": 100, "z": "normal", "output": "sigmoid", "activation_G": "relu", "loss": "non-saturating", "k": 1,
         "m": 100, "optimizer": "sgd", "lr": 0.1, "lr_D": 0.05, "lr_decay": 1.000004, "momentum": 0.5,
         "momentum_to": 0.7, "momentum_steps": 250 * 500, "l2": 0.0, "ema": 0.0, "steps": 250 * 500,
