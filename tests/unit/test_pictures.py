@@ -113,6 +113,17 @@ def test_a_large_drawing_made_smaller_is_the_small_drawing(name, size):
     assert 0 < gap.mean() < (3.0 if name == "numbers" else 0.5)
 
 
+@pytest.mark.parametrize("blur", [0.0, 0.5, 1.0])
+def test_a_blurred_sign_is_as_blurred_at_any_size(blur):
+    gaps = []
+    for index in range(8):
+        one = factors_of("numbers", index) | {"blur": blur}
+        large = render("numbers", one, 128).astype(float).reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
+        gaps.append(np.abs(large - render("numbers", one, 32)).mean())
+    # 1 to 2 grey levels are grain; a blur that did not grow with the picture is 8 off.
+    assert 0.5 < np.mean(gaps) < 2.5
+
+
 def test_digits_are_balanced():
     for seed in (0, 1):
         digits = np.array([factors_of("numbers", i, seed)["digit"] for i in range(200)]).reshape(20, 10)

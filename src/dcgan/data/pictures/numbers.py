@@ -43,6 +43,9 @@ FACTORS: dict[str, Factor] = {
 }
 
 
+SHARPEST, SOFTEST = 0.004, 0.024  # standard deviation of the blur, in parts of the picture
+
+
 class Plane:
     """The sign, seen at an angle: (x, y) on it -> the picture. The middle digit goes from y = -1 to 1."""
 
@@ -79,7 +82,7 @@ def render(f: Mapping[str, Any], size: int) -> np.ndarray:
             canvas.shape(shape + offset, colour)
 
     pixels = canvas.pixels_and_material()[0] * _light(size, f["light"], *rest[4:])
-    pixels = _blurred(pixels, size * (0.004 + 0.02 * f["blur"]))
+    pixels = _blurred(pixels, size * (SHARPEST + (SOFTEST - SHARPEST) * f["blur"]))
     return to_bytes(pixels + np.float32(1.5 + 4 * grain) * _grain(f["detail"], size))
 
 
@@ -122,17 +125,22 @@ def _light(
     return np.float32(0.86 + 0.18 * bright) * light[..., None]
 
 
-def _blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
-    """Blurred by a Gaussian with a standard deviation of `radius` pixels."""
-    n = math.ceil(2.6 * radius)
-    weights = [round(math.exp(-0.5 * (i / radius) ** 2), 6) for i in range(-n, n + 1)]
-    total = sum(weights)
+def _blurred(pixels: np.ndarray, deviation: float) -> np.ndarray:
+    """Blurred by as good as a Gaussian with this standard deviation in pixels, far below one pixel too."""
+    # Passes of three taps, whose variances add up: as many as the strongest blur takes, so that none is a jump.
+    passes = math.ceil(2 * (SOFTEST * len(pixels)) ** 2)
+    side = deviation**2 / passes / 2
+    taps = np.ones(1)
+    for _ in range(passes):
+        taps = np.convolve(taps, (side, 1 - 2 * side, side))
+    taps = taps[taps > 1e-5].astype(np.float32)
+    n = len(taps) // 2
     for axis in (0, 1):
         size = pixels.shape[axis]
         padded = np.pad(pixels, [(n, n) if a == axis else (0, 0) for a in range(3)], mode="edge")
         pixels = np.zeros_like(pixels)
-        for i, weight in enumerate(weights):
-            pixels += np.float32(weight / total) * (padded[i : i + size] if axis == 0 else padded[:, i : i + size])
+        for i, tap in enumerate(taps):
+            pixels += tap * (padded[i : i + size] if axis == 0 else padded[:, i : i + size])
     return pixels
 
 
