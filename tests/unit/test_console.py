@@ -118,12 +118,12 @@ def test_what_is_said_meanwhile_stands_above_the_bar(monkeypatch, at):
             at(step)
             bar.update(step, f"loss_D 0.{step}")
             if step == 50:
-                console.say("/a/path/" + "x" * 100)
+                console.say("/a path with words/" + "x" * 100)
                 console.warn("careful")
                 print("somebody else", file=sys.stderr)
     console.say("done")
     path, rest, careful, other, bar, report, done, *empty = screen(terminal.close())
-    assert path + rest == "/a/path/" + "x" * 100
+    assert path + rest == "/a path with words/" + "x" * 100
     assert (careful, other, report, done) == ("warning: careful", "somebody else", "loss_D 0.100", "done")
     assert re.fullmatch(r"training [━╸╺]+ 100/100 1:40", bar)
     assert not any(empty)

@@ -185,17 +185,22 @@ def test_what_is_drawn_is_what_was_logged():
 @pytest.mark.parametrize(
     ("loss", "levels"),
     [
-        ("non-saturating", {"log 4": 2 * math.log(2), "log 2": math.log(2)}),
-        ("minimax", {"log 4": 2 * math.log(2), style.MINUS + "log 2": -math.log(2)}),
-        ("own:mine", {}),
+        ("non-saturating", [(style.D_COLOUR, "log 4", 2 * math.log(2)), (style.G_COLOUR, "log 2", math.log(2))]),
+        (
+            "minimax",
+            [(style.D_COLOUR, "log 4", 2 * math.log(2)), (style.G_COLOUR, f"{style.MINUS}log 2", -math.log(2))],
+        ),
+        ("own:mine", []),
     ],
 )
 def test_the_equilibrium_is_marked_where_it_is(loss, levels):
     """At D = 1/2 D's loss is log 4, and G's log 2 or, in the minimax game, -log 2."""
     _, (top, middle, _), said = draw_log(log(12), loss)
-    flat = {float(line.get_ydata()[0]) for line in top.lines if set(line.get_xdata()) == {0, 1}}
-    assert sorted(flat) == pytest.approx(sorted(levels.values()))
-    assert {text for text in said if "log" in text} == set(levels)
+    flat = {line.get_color(): float(line.get_ydata()[0]) for line in top.lines if set(line.get_xdata()) == {0, 1}}
+    assert flat == pytest.approx({colour: value for colour, _, value in levels})
+    assert {text for text in said if "log" in text} == {name for _, name, _ in levels}
+    for colour, name, _ in levels:
+        assert {text.get_color() for text in top.texts if text.get_text() == name} == {colour}
     assert 0.5 in {float(line.get_ydata()[0]) for line in middle.lines}
 
 
@@ -302,7 +307,14 @@ def test_equal_input_gives_equal_bytes_whatever_the_user_s_style(draw):
 
     first = draw()
     assert set(chunks(first)) == {"IHDR", "pHYs", "IDAT", "IEND"}  # no date, no version
-    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 20, "lines.linewidth": 9}):
+    own = {
+        "font.size": 30,
+        "savefig.dpi": 20,
+        "axes.linewidth": 5,
+        "text.antialiased": False,
+        "patch.antialiased": False,
+    }
+    with matplotlib.rc_context(own):
         before = dict(matplotlib.rcParams)
         assert draw() == first
         assert dict(matplotlib.rcParams) == before
