@@ -42,16 +42,25 @@ class Dataset:
     @property
     def names(self) -> list[str] | None:
         """The file each picture came from, where it came from one."""
+        names = self.names_below()
+        return None if names is None else [_joined(self.root, name) for name in names]
+
+    def names_below(self) -> list[str] | None:
+        """`names`, from the root on."""
         path = self.folder / NAMES if self.folder else None
         if path is None or not path.stat().st_size:
             return None
         lines = path.read_text("ascii").splitlines()
-        return [_joined(self.root, json.loads(lines[i])) for i in range(self.start, self.start + len(self))]
+        return [json.loads(line) for line in lines[self.start : self.start + len(self)]]
 
     @property
     def skipped(self) -> list[Skipped]:
         """Everything found that is not used, in order, with its reason."""
-        return [] if self.folder is None else list(read_skipped(self.folder, self.root))
+        return [Skipped(_joined(self.root, name), reason, bad) for name, reason, bad in self.skipped_below()]
+
+    def skipped_below(self) -> Iterator[list]:
+        """`skipped` as [name from the root on, reason, bad]."""
+        return skipped_lines(self.folder) if self.folder else iter(())
 
     def part(self, start: int | None, stop: int | None) -> "Dataset":
         """Pictures start to stop, as in a Python slice; the array is a view."""
@@ -69,12 +78,9 @@ class Dataset:
         )
 
 
-def read_skipped(folder: Path, root: str) -> Iterator[Skipped]:
-    """Of an entry of the cache."""
+def skipped_lines(folder: Path) -> Iterator[list]:
     with open(folder / SKIPPED, encoding="ascii") as lines:
-        for line in lines:
-            name, reason, bad = json.loads(line)
-            yield Skipped(_joined(root, name), reason, bad)
+        yield from map(json.loads, lines)
 
 
 def _joined(root: str, name: str) -> str:

@@ -27,7 +27,7 @@ from dcgan.errors import UserError
 from dcgan.files import write_whole
 
 from . import cache, children, decode, table
-from .dataset import NAMES, SKIPPED, Dataset, read_skipped, seal
+from .dataset import NAMES, SKIPPED, Dataset, seal, skipped_lines
 from .decode import Options
 from .source import Block, Pictures, Source
 
@@ -42,6 +42,10 @@ _SOON = 0.5  # s
 _BLOCK_BYTES = 4 << 20  # of prepared pixels in a block, so that memory does not grow with the size of a picture
 _COMMIT_EVERY = 1.0  # s; what a kill costs at most
 _SIZES_KEPT = 1000  # different sizes counted one by one
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """No progress bar."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class How:
 
     max_bad: float = 0.1
     workers: int | None = None  # processes; None: one a core; 0: none, all in this one
-    report: Progress = lambda what, done, total: None
+    report: Progress = silent
 
 
 class _Colourful(Exception):
@@ -77,16 +81,12 @@ def prepare(source: Source, wanted: Wanted, how: How) -> Dataset:
     final = _place(source, wanted)
     if (same := final.with_name(final.name + SAME)).is_file():
         final = final.with_name(same.read_text("ascii"))
-    found = load(final, source.name, source.root)
-    if found is None:
-        waiting = f"waiting for another process that prepares {source.name}"
-        with cache.turn(final.with_name(final.name + ".lock"), lambda: how.report(waiting, 0, 1)):
-            found = load(final, source.name, source.root)
-            if found is None:
-                fill(final, lambda part: _write(source, wanted, part, how))
-                found = load(final, source.name, source.root)
-                assert found is not None
-                _name_same(source, wanted, found, final)
+
+    def write(part: Path) -> None:
+        _write(source, wanted, part, how)
+        _name_same(source, wanted, part, final)
+
+    found = entry(final, write, source.name, source.root, how.report)
     check_bad(source, found.facts["bad"], len(found), final, how.max_bad)
     return found
 
@@ -96,10 +96,11 @@ def _place(source: Source, wanted: Wanted) -> Path:
     return cache.home() / "prepared" / f"{source.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
 
-def _name_same(source: Source, wanted: Wanted, found: Dataset, final: Path) -> None:
+def _name_same(source: Source, wanted: Wanted, part: Path, final: Path) -> None:
     """What the pictures decided may be asked for in so many words (a run that goes on does): that is prepared too."""
-    for size in {wanted.size, found.size}:
-        for channels in {wanted.channels, found.channels}:
+    shape = np.load(part / "images.npy", mmap_mode="r").shape
+    for size in {wanted.size, shape[1:3]}:
+        for channels in {wanted.channels, shape[3]}:
             place = _place(source, replace(wanted, size=size, channels=channels))
             if place != final and not place.exists():
                 write_whole(place.with_name(place.name + SAME), final.name.encode())
@@ -116,6 +117,20 @@ def _as_it_lies(source: Source, wanted: Wanted) -> Dataset | None:
     kind = {1: "array L", 3: "array RGB", 4: "array RGBA"}[array.shape[3]]
     facts = {"bad": 0, "kinds": {kind: len(array)}, "sizes": {size: len(array)}}
     return Dataset(source.name, array, seal(array), facts=facts)
+
+
+def entry(final: Path, write: Callable[[Path], None], name: str, root: str, report: Progress) -> Dataset:
+    """What lies in the cache under this name; before it does, `write` fills a folder that then gets the name."""
+    found = load(final, name, root)
+    if found is None:
+        waiting = f"waiting for another process that prepares {name}"
+        with cache.turn(final.with_name(final.name + ".lock"), lambda: report(waiting, 0, 1)):
+            found = load(final, name, root)
+            if found is None:
+                _fill(final, write)
+                found = load(final, name, root)
+                assert found is not None
+    return found
 
 
 def load(folder: Path, name: str, root: str) -> Dataset | None:
@@ -136,8 +151,7 @@ def load(folder: Path, name: str, root: str) -> Dataset | None:
     return Dataset(name, images, index["fingerprint"], labels, classes, factors, facts, folder, root)
 
 
-def fill(final: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a folder beside `final`, and give it that name when it is whole."""
+def _fill(final: Path, write: Callable[[Path], None]) -> None:
     part = final.with_name(final.name + ".part")
     if final.exists():  # it has the name but cannot be loaded: something in it was removed or changed
         shutil.rmtree(final)
@@ -158,8 +172,8 @@ def fill(final: Path, write: Callable[[Path], None]) -> None:
 def check_bad(source: Source, bad: int, good: int, folder: Path, max_bad: float) -> None:
     if not bad or (good and bad <= max_bad * (good + bad)):
         return
-    shown = islice((one for one in read_skipped(folder, source.root) if one.bad), 3)
-    some = "; ".join(f"{one.path}: {one.reason}" for one in shown)
+    shown = islice((line for line in skipped_lines(folder) if line[2]), 3)
+    some = "; ".join(f"{name}: {reason}" for name, reason, _ in shown)
     if not good:
         raise UserError(f"{source.name}: none of its {bad} pictures can be read ({some})")
     raise UserError(

@@ -37,7 +37,7 @@ def open_data(
     background: str | tuple[int, int, int] = "white",
     fast: bool = False,
     max_bad: float = 0.1,
-    dedup: bool = False,
+    dedup: bool | str = False,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -57,7 +57,17 @@ def open_data(
     wanted = Wanted(size, channels, fit, _colour(background), fast)
     how = How(max_bad, workers, progress) if progress else How(max_bad, workers)
     source, (start, stop) = find(spec, max(size) if size else None, seed, how.report)
-    return prepare(source, wanted, how).part(start, stop)
+    dataset = prepare(source, wanted, how).part(start, stop)
+    return _deduplicated(dataset, dedup, how.report) if dedup else dataset
+
+
+def _deduplicated(dataset: Dataset, method: bool | str, report: Progress) -> Dataset:
+    """Without duplicates. (The paper's own method needs torch, and so belongs to who calls: `dedup.leave_out`.)"""
+    from . import dedup
+
+    if method not in (True, "perceptual"):
+        raise UserError(f"--dedup {method}: no such method here{suggest(str(method), ['perceptual'])}")
+    return dedup.leave_out(dataset, dedup.duplicates(dataset, report), "perceptual", report)
 
 
 def find(

@@ -64,8 +64,8 @@ def _check(shape: tuple[int, ...], dtype: np.dtype, where: str) -> None:
     fits = len(shape) == 3 or (len(shape) == 4 and (shape[3] in (1, 3, 4) or shape[1] in (1, 3, 4)))
     if not fits or 0 in shape:
         raise UserError(
-            f"{where}: its shape is {tuple(shape)}; pictures are [N, H, W], [N, H, W, C] or [N, C, H, W] with 1, 3 or 4 "
-            "channels"
+            f"{where}: its shape is {tuple(shape)}; "
+            "pictures are [N, H, W], [N, H, W, C] or [N, C, H, W] with 1, 3 or 4 channels"
         )
     if dtype.kind not in "iufb":
         raise UserError(f"{where}: its numbers are of type {dtype}; pictures are integers or floats")
@@ -188,7 +188,8 @@ def _scale(dtype: np.dtype, ends: Iterator[tuple[Any, Any]], where: str) -> tupl
         if least <= low and high <= most:
             return least, 255 / (most - least)
     raise UserError(
-        f"{where}: its numbers go from {low:g} to {high:g}; pictures are 0 to 255 or 65535, or floats in 0 to 1 or -1 to 1"
+        f"{where}: its numbers go from {low:g} to {high:g}; "
+        "pictures are 0 to 255 or 65535, or floats in 0 to 1 or -1 to 1"
     )
 
 

@@ -37,8 +37,8 @@ def read(path: Path, split: str | None = None) -> Source:
             )
     if not names:
         raise UserError(
-            f"{path}: none of the {len(rows)} lines names a file, the first being {rows[0][0]!r}; a list of pictures has "
-            "one path a line, from the list's own folder on"
+            f"{path}: none of the {len(rows)} lines names a file, the first being {rows[0][0]!r}; "
+            "a list of pictures has one path a line, from the list's own folder on"
         )
 
     def load() -> Pictures:

@@ -31,8 +31,8 @@ class Records:
         size = path.stat().st_size
         if not size or size % length:
             raise UserError(
-                f"{path}: {size} bytes are no whole number of {what} ({length} bytes each); it is cut short or damaged: "
-                "fetch it again"
+                f"{path}: {size} bytes are no whole number of {what} ({length} bytes each); "
+                "it is cut short or damaged: fetch it again"
             )
         return cls(path, 0, length, size // length)
 
