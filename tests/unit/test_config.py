@@ -52,8 +52,9 @@ FACTS = {
         "ema": 0.0, "steps": round(25 * 73_257 / 128),
     },
     "mnist": {
-        "data": "mnist:train[:50000]", "size": (28, 28), "channels": 1, "network": "dcgan", "conditional": True, "kernel": 5,
-        "width": 64, "dense": 1024, "z_dim": 100, "z": "uniform", "output": "sigmoid", "activation_G": "relu",
+        "data": "mnist:train[:50000]", "size": (28, 28), "channels": 1, "network": "dcgan",
+        "conditional": True, "kernel": 5, "width": 64, "dense": 1024, "z_dim": 100, "z": "uniform",
+        "output": "sigmoid", "activation_G": "relu",
         "activation_D": "leaky", "slope": 0.2, "norm_project": "unit", "norm_affine": False, "norm_eps": 1e-8,
         "loss": "non-saturating", "k": 1, "m": 128, "optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "l2": 2.5e-5,
         "fade_from": round(100 * 50_000 / 128 / 2), "fade_to": int(200 * 50_000 / 128 / 2),
