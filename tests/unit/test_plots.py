@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from dcgan import layers, plots
 from dcgan.config import Config
-from dcgan.plots import curves, figure1, style
+from dcgan.plots import boxes, curves, figure1, style
 
 
 def words(figure):
@@ -71,10 +71,10 @@ def test_networks_of_any_size_fit_without_touching(name):
     with style.style():
         figure = figure1._figure(config(name))
         placed = check_layout(figure)
-        boxes = [patch.get_window_extent() for patch in figure.findobj(Polygon)]
+        shapes = [patch.get_window_extent() for patch in figure.findobj(Polygon)]
         for text, at in placed:
-            assert not any(at.overlaps(box) for box in boxes), f"{text!r} is drawn over"
-        for box in boxes:
+            assert not any(at.overlaps(box) for box in shapes), f"{text!r} is drawn over"
+        for box in shapes:
             assert figure.bbox.x0 < box.x0 <= box.x1 < figure.bbox.x1
             assert figure.bbox.y0 < box.y0 <= box.y1 < figure.bbox.y1
 
@@ -95,22 +95,21 @@ def test_the_class_is_seen_to_join():
     said = [text for text, _ in words(drawn("mnist"))]
     assert {"100 + 10", "1,024 + 10", "128 + 10 maps", "64 + 10 maps", "flatten + 10", "grey + 10"} <= set(said)
     purple = style.CLASS
-    pale = [p for p in drawn("mnist").findobj(Polygon) if p.get_edgecolor()[:3] == figure1._mix(purple, 0.1)]
+    pale = [p for p in drawn("mnist").findobj(Polygon) if p.get_edgecolor()[:3] == boxes._mix(purple, 0.1)]
     assert len(pale) == 3 * (4 + 3)  # three faces for each of G's four inputs and D's but the flattened one
-    assert not [p for p in drawn("paper").findobj(Polygon) if p.get_edgecolor()[:3] == figure1._mix(purple, 0.1)]
+    assert not [p for p in drawn("paper").findobj(Polygon) if p.get_edgecolor()[:3] == boxes._mix(purple, 0.1)]
 
 
 @pytest.mark.parametrize("name", ["paper", "not square", "svhn"])
 def test_boxes_grow_and_thin_as_the_maps_do(name):
     G, D = layers.read(config(name))
-    for stages, way in ((G, 1), (D, -1)):
-        bodies = [figure1._body(stages, i, [*G, *D], way) for i in range(len(stages))]
-        maps = [body for body in bodies if len(body.stage.shape) == 3]
+    for stages in (G, D):
+        maps = [body for body in boxes.sized(stages, [*G, *D]) if len(body.stage.shape) == 3]
         for a, b in itertools.combinations(maps, 2):
             (deep_a, *side_a), (deep_b, *side_b) = a.stage.shape, b.stage.shape
             assert (a.deep < b.deep) == (deep_a < deep_b)
             assert (a.tall < b.tall, a.back < b.back) == (side_a[0] < side_b[0], side_a[1] < side_b[1])
-        assert maps[0].tall / maps[0].back[0] * figure1.RECEDE[0] == pytest.approx(
+        assert maps[0].tall / maps[0].back[0] * boxes.RECEDE[0] == pytest.approx(
             math.sqrt(maps[0].stage.shape[1] / maps[0].stage.shape[2])
         )
 
@@ -119,15 +118,15 @@ def test_a_patch_is_as_large_as_its_kernel():
     """D's 5 x 5 patch on a 64 x 64 picture covers 5/64 of its height; G's is 5/8 of an 8 x 8 map."""
     with style.style():
         figure = figure1._figure(config("paper"))
-    dark = [p for p in figure.findobj(Polygon) if p.get_facecolor()[:3] == figure1._mix(style.D_COLOUR, 0.35)]
-    patches = [p for p in dark if len(p.get_xy()) == 5 and p.get_edgecolor()[:3] == figure1._mix(style.D_COLOUR, 0)]
+    dark = [p for p in figure.findobj(Polygon) if p.get_facecolor()[:3] == boxes._mix(style.D_COLOUR, 0.35)]
+    patches = [p for p in dark if len(p.get_xy()) == 5 and p.get_edgecolor()[:3] == boxes._mix(style.D_COLOUR, 0)]
     sides = sorted(np.ptp(p.get_xy()[:, 0]) for p in patches)
     shares = [5 / side for side in (64, 32, 16, 8)]
-    lengths = [figure1.RECEDE[0] * figure1.MAP_SIDE * math.sqrt(side / 64) for side in (64, 32, 16, 8)]
+    lengths = [boxes.RECEDE[0] * boxes.MAP_SIDE * math.sqrt(side / 64) for side in (64, 32, 16, 8)]
     assert sides == pytest.approx(sorted(a * b for a, b in zip(shares, lengths, strict=True)))
     thick = [line for line in figure.findobj(lambda a: hasattr(a, "get_linewidth")) if line.get_linewidth() == 2.5]
     spans = [np.ptp(line.get_ydata()) for line in thick]
-    assert spans == pytest.approx([5 / side * figure1.MAP_SIDE * math.sqrt(side / 64) for side in (8, 16, 32, 64)])
+    assert spans == pytest.approx([5 / side * boxes.MAP_SIDE * math.sqrt(side / 64) for side in (8, 16, 32, 64)])
 
 
 # Curves

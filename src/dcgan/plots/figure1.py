@@ -1,35 +1,31 @@
 """Both networks, as figure 1 of Radford et al. (2015) draws the generator.
 
 Maps are boxes: as tall and as far back as a map's sides, as thick as the stack of maps. G grows from z on the left to
-the picture on the right; D is its mirror image below, from the picture back to one number. Lengths are square roots of
-sizes, so that 4 and 512 fit on one page, and every box says its size. All is read off the networks (`dcgan.layers`),
-so any Config can be drawn. `dcgan info RUN --figure FILE.png` does it.
+the picture on the right; D is its mirror image below, from the picture back to one number. Every box says its size. All
+is read off the networks (`dcgan.layers`), so any Config can be drawn. `dcgan info RUN --figure FILE.png` does it.
 """
 
 import functools
 import itertools
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from dcgan import layers
 from dcgan.config import Config
 from dcgan.layers import Stage
-from dcgan.plots.style import CLASS, D_COLOUR, G_COLOUR, INK, MINUS, QUIET, SEPARATOR, TIMES, png, style
+from dcgan.plots.boxes import Body, Placed, Point, arrow, box, reach, sized
+from dcgan.plots.style import D_COLOUR, G_COLOUR, INK, MINUS, QUIET, SEPARATOR, TIMES, png, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Lengths are points, 72 to the inch.
-MAP_SIDE = 130.0  # the longest side of the largest map
-MAPS_DEEP = 60.0  # the deepest stack of maps
-UNITS_TALL = 110.0  # the longest vector
-RECEDE = (0.40, 0.24)  # where a map's own width goes on the page, as shares of its length: aside, up
 MARGIN = 24.0
 LINE = 11.5  # from one line of words to the next
 TITLED = 16.0  # a line of the title
-GAP = 34.0  # between two columns, at least
+GAP = 34.0  # between two columns, at least,
+APART = 16.0  # and this much more than the words there
 WORDS = 8.0  # from the boxes to the words below them
 HEADED = 34.0  # the heading above the boxes,
 CLEAR = 8.0  # with this much below its words
@@ -39,9 +35,6 @@ TITLE, HEAD, FIRST = (14.0, "bold"), (11.0, "bold"), (9.5, "bold")  # size and w
 OTHER, SMALL = (8.5, "normal"), (8.0, "normal")
 
 CLASS_WORDS = "#9c4f7b"  # the class's colour, dark enough to read
-
-Point = tuple[float, float]
-Colour = str | tuple[float, ...]
 
 
 class Line(NamedTuple):
@@ -56,47 +49,13 @@ class Line(NamedTuple):
         return _width(self.words, self.font)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Body:
-    """A stage as a box: `deep` along the stack of maps, `tall`, receding by `back`; and the class joined to it."""
-
-    stage: Stage
-    words: list[Line]
-    deep: float
-    tall: float
-    back: Point
-    class_deep: float = 0.0  # the class as further maps of the stack,
-    class_tall: float = 0.0  # or as further numbers of a vector
-    picture: bool = False
-
-    @property
-    def wide(self) -> float:
-        return self.deep + self.class_deep + self.back[0]
-
-    @property
-    def high(self) -> float:
-        return self.tall + self.class_tall + self.back[1]
-
-
-class Placed(NamedTuple):
-    """A body on the page. Its own coordinates: along the stack, up, and from 0 to 1 into the page."""
-
-    body: Body
-    x: float  # middle
-    y: float  # bottom
-    way: int  # 1: the data go to the right; -1: mirrored
-
-    def at(self, along: float, up: float, into: float = 0.0) -> Point:
-        aside, rise = self.body.back
-        return self.x + self.way * (along + into * aside - self.body.wide / 2), self.y + up + into * rise
-
-
 class Row(NamedTuple):
     """One network, from the left of the page to the right: D's last stage comes first."""
 
     head: Line
     about: Line
     bodies: list[Body]
+    names: list[list[Line]]  # what stands below them
     steps: list[list[Line]]  # what is done between two bodies
     way: int
 
@@ -106,7 +65,7 @@ class Row(NamedTuple):
 
     @property
     def words_high(self) -> float:
-        return WORDS + LINE * max(len(words) for words in [*(body.words for body in self.bodies), *self.steps])
+        return WORDS + LINE * max(len(words) for words in [*self.names, *self.steps])
 
     @property
     def high(self) -> float:
@@ -127,14 +86,9 @@ def _figure(config: Config) -> "Figure":
     title = _title(config, [*G, *D])
 
     # A column is as wide as the widest thing in it, words too, so that nothing can overlap.
-    columns = [
-        max(max(body.wide, *(line.width for line in body.words)) for body in pair)
-        for pair in zip(*(row.bodies for row in rows), strict=True)
-    ]
-    gaps = [
-        max(GAP, *(line.width + 16 for words in pair for line in words))
-        for pair in zip(*(row.steps for row in rows), strict=True)
-    ]
+    columns = [_widest(row.names[i] for row in rows) for i in range(len(G))]
+    columns = [max(a, *(row.bodies[i].wide for row in rows)) for i, a in enumerate(columns)]
+    gaps = [max(GAP, APART + _widest(row.steps[i] for row in rows)) for i in range(len(G) - 1)]
     inner = sum(columns) + sum(gaps)
     wide = max(inner, *(line.width for line in title), *(row.head.width + 10 + row.about.width for row in rows))
     lengths = [length for pair in zip([0.0, *gaps], columns, strict=True) for length in pair]
@@ -152,8 +106,8 @@ def _figure(config: Config) -> "Figure":
     for row in rows:
         _draw(axes, row, middles, top)
         top -= row.high + BETWEEN
-    below_G = -TITLED * len(title) - HEADED - rows[0].tallest - WORDS - LINE * len(rows[0].bodies[-1].words)
-    _arrow(axes, (middles[-1], below_G - 5), (middles[-1], top + BETWEEN + rows[1].high - 8))  # D is shown what G drew
+    below_G = -TITLED * len(title) - HEADED - rows[0].tallest - WORDS - LINE * len(rows[0].names[-1])
+    arrow(axes, (middles[-1], below_G - 5), (middles[-1], top + BETWEEN + rows[1].high - 8))  # D is shown what G drew
     return figure
 
 
@@ -187,10 +141,10 @@ def _network(stages: list[Stage], flow: str) -> str:
     return SEPARATOR.join([flow, kind, _count(sum(stage.parameters for stage in stages), "parameter")])
 
 
-def _names(stage: Stage, joined: int, first: bool, last: bool, way: int) -> list[Line]:
+def _names(body: Body, first: bool, last: bool, way: int) -> list[Line]:
     """The words below a box: what it is, and its size."""
-    more = f" + {joined:,}" if joined else ""
-    maps, *side = stage.shape
+    more = f" + {body.joined:,}" if body.joined else ""
+    maps, *side = body.stage.shape
     if not side:
         if last:
             return [Line("D(x)", FIRST), Line("1 logit")]
@@ -198,7 +152,7 @@ def _names(stage: Stage, joined: int, first: bool, last: bool, way: int) -> list
     if first or last:
         kind = {1: "grey", 3: "colour", 4: "colour, alpha"}[maps]
         return [Line("G(z)" if way == 1 else "x or G(z)", FIRST), Line(_side(side)), Line(kind + more)]
-    return [Line(f"{maps:,}{more} map{'s' if maps + joined > 1 else ''}", FIRST), Line(_side(side))]
+    return [Line(f"{maps:,}{more} map{'s' if maps + body.joined > 1 else ''}", FIRST), Line(_side(side))]
 
 
 def _step(stage: Stage, last: bool) -> list[Line]:
@@ -235,42 +189,19 @@ def _side(size: tuple[int, ...] | list[int]) -> str:
     return f"{size[0]} {TIMES} {size[1]}"
 
 
-# What is drawn
+# What is drawn, and where
 
 
 def _row(stages: list[Stage], both: list[Stage], way: int) -> Row:
     name, colour, flow = ("Generator", G_COLOUR, "z → G(z)") if way == 1 else ("Discriminator", D_COLOUR, "x → D(x)")
+    bodies = sized(stages, both)
     return Row(
         Line(name, HEAD, colour),
         Line(_network(stages, flow), colour=QUIET),
-        [_body(stages, i, both, way) for i in range(len(stages))][::way],
+        bodies[::way],
+        [_names(body, body is bodies[0], body is bodies[-1], way) for body in bodies][::way],
         [_step(stage, stage is stages[-1]) for stage in stages[1:]][::way],
         way,
-    )
-
-
-def _body(stages: list[Stage], i: int, both: list[Stage], way: int) -> Body:
-    """One scale for both networks; few maps and short vectors stay small where nothing larger stands beside them."""
-    stage, first, last = stages[i], i == 0, i == len(stages) - 1
-    joined = 0 if last or stages[i + 1].flattened else stages[i + 1].labels
-    words = _names(stage, joined, first, last, way)
-    if len(stage.shape) == 1:
-        longest = max(100, *(one.shape[0] for one in both if len(one.shape) == 1))
-        tall = UNITS_TALL * math.log(1 + stage.shape[0]) / math.log(1 + longest)
-        return Body(stage=stage, words=words, deep=8.0, tall=tall, back=(4.0, 2.4), class_tall=10.0 if joined else 0.0)
-    stacks = [one.shape for one in both if len(one.shape) == 3]
-    deepest = max(64, *(maps for maps, *_ in stacks))
-    largest = max(max(side) for _, *side in stacks)
-    maps, height, width = stage.shape
-    tall, back = (MAP_SIDE * math.sqrt(side / largest) for side in (height, width))
-    return Body(
-        stage=stage,
-        words=words,
-        deep=3 + MAPS_DEEP * math.sqrt(maps / deepest),
-        tall=tall,
-        back=(RECEDE[0] * back, RECEDE[1] * back),
-        class_deep=6.0 if joined else 0.0,
-        picture=first or last,
     )
 
 
@@ -284,117 +215,14 @@ def _draw(axes: "Axes", row: Row, middles: list[float], top: float) -> None:
         for body, x in zip(row.bodies, middles[::2], strict=True)
     ]
     for one in placed:
-        _box(axes, one, row.head.colour)
-        _write_below(axes, one.x, ground, one.body.words)
-    for x, words in zip(middles[1::2], row.steps, strict=True):
-        _arrow(axes, (x - row.way * 9, ground), (x + row.way * 9, ground))
-        _write_below(axes, x, ground, words)
+        box(axes, one, row.head.colour)
+    for x in middles[1::2]:
+        arrow(axes, (x - row.way * 9, ground), (x + row.way * 9, ground))
+    for columns, words in ((middles[::2], row.names), (middles[1::2], row.steps)):
+        for x, lines in zip(columns, words, strict=True):
+            _write_below(axes, x, ground, lines)
     for source, target in itertools.pairwise(placed[:: row.way]):
-        _reach(axes, source, target, row.head.colour)
-
-
-def _box(axes: "Axes", one: Placed, colour: str) -> None:
-    body = one.body
-    _slab(axes, one, (0.0, body.deep), (0.0, body.tall), colour)
-    if body.picture:
-        _scene(axes, one, colour)
-    if body.class_deep:
-        _slab(axes, one, (body.deep, body.deep + body.class_deep), (0.0, body.tall), CLASS)
-    if body.class_tall:
-        _slab(axes, one, (0.0, body.deep), (body.tall, body.tall + body.class_tall), CLASS)
-
-
-def _slab(axes: "Axes", one: Placed, along: Point, up: Point, colour: str) -> None:
-    """A box's front, its top and the map at the end of the stack, ruled as the stack or the vector that it is."""
-    (start, end), (low, high) = along, up
-    faces = [
-        (0.62, [(start, low, 0), (end, low, 0), (end, high, 0), (start, high, 0)]),
-        (0.85, [(start, high, 0), (end, high, 0), (end, high, 1), (start, high, 1)]),
-        (0.75, [(end, low, 0), (end, high, 0), (end, high, 1), (end, low, 1)]),
-    ]
-    for pale, corners in faces:
-        _polygon(axes, [one.at(*corner) for corner in corners], _mix(colour, pale), _mix(colour, 0.1))
-    if len(one.body.stage.shape) == 1:
-        parts = min(round((high - low) / 6), one.body.stage.shape[0])
-        rules = [[(start, y, 0), (end, y, 0), (end, y, 1)] for y in _between(low, high, parts)]
-    else:
-        few = colour != CLASS and one.body.stage.shape[0] <= 4  # a picture's channels, each by itself
-        parts = one.body.stage.shape[0] if few else round((end - start) / 5)
-        rules = [[(x, low, 0), (x, high, 0), (x, high, 1)] for x in _between(start, end, parts)]
-    for rule in rules:
-        _line(axes, [one.at(*point) for point in rule], _mix(colour, 0.42), 0.5)
-
-
-def _between(low: float, high: float, parts: int) -> list[float]:
-    return [low + (high - low) * i / parts for i in range(1, parts)]
-
-
-def _scene(axes: "Axes", one: Placed, colour: str) -> None:
-    """The sign for a picture: hills and a sun, on its face."""
-    deep, tall = one.body.deep, one.body.tall
-    hills = [[(0, 0), (0, 0.32), (0.3, 0.6), (0.75, 0)], [(0.3, 0), (0.72, 0.45), (1, 0.2), (1, 0)]]
-    turns = [i * math.tau / 32 for i in range(32)]
-    sun = [(0.7 + 0.11 * math.cos(turn), 0.76 + 0.06 * math.sin(turn)) for turn in turns]
-    for pale, shape in zip((0.5, 0.35, 0.35), [*hills, sun], strict=True):
-        _polygon(axes, [one.at(deep, v * tall, u) for u, v in shape], _mix(colour, pale), None)
-    edge = [one.at(deep, v * tall, u) for u, v in [(0, 0), (0, 1), (1, 1), (1, 0), (0, 0)]]
-    _line(axes, edge, _mix(colour, 0.1), 0.7)
-
-
-def _reach(axes: "Axes", source: Placed, target: Placed, colour: str) -> None:
-    """What a layer joins: all with all, a patch with a point or, when fractionally strided, a point with a patch."""
-    a, b = source.body, target.body
-    end, stage = a.deep + a.class_deep, b.stage
-    if stage.op == "dense":
-        corners = [
-            source.at(end, 0, 1),
-            source.at(end, a.tall + a.class_tall, 1),
-            target.at(0, b.tall),
-            target.at(0, 0),
-        ]
-        _polygon(axes, corners, _mix(colour, 0.9), None)
-        return
-    # Half of the patch as a share of its map; a resized map is read as if it were its target's size.
-    sides = (b if stage.op != "convolution" else a).stage.shape[1:]
-    high, wide = (min(0.5, stage.kernel / 2 / side) for side in sides)
-    if stage.op != "transposed":
-        tip = target.at(0, b.tall / 2)
-        ends = [(a.tall * (0.5 + i * high), 0.5 + j * wide) for i, j in ((-1, -1), (-1, 1), (1, 1), (1, -1))]
-        corners = [source.at(end, up, into) for up, into in ends]
-        _polygon(axes, corners, _mix(colour, 0.35), _mix(colour, 0))
-        far = [corners[1], corners[2]]
-    else:
-        tip = source.at(end, a.tall / 2, 0.5)
-        far = [target.at(0, b.tall * (0.5 - high)), target.at(0, b.tall * (0.5 + high))]
-        _line(axes, far, colour, 2.5)
-        axes.plot(*tip, marker="o", markersize=3, color=colour, zorder=2)
-    _polygon(axes, [tip, *far], (*_mix(colour, 0), 0.12), None)
-    for one in far:
-        _line(axes, [tip, one], colour, 0.7, (0, (3, 2)))
-
-
-def _polygon(axes: "Axes", corners: list[Point], fill: Colour, edge: Colour | None) -> None:
-    from matplotlib.patches import Polygon
-
-    style = {"facecolor": fill, "edgecolor": edge or "none", "linewidth": 0.7, "joinstyle": "round"}
-    axes.add_patch(Polygon(corners, **style, zorder=2))
-
-
-def _line(axes: "Axes", points: list[Point], colour: Colour, width: float, dashes: Any = "-") -> None:
-    axes.plot(
-        *zip(*points, strict=True), color=colour, linewidth=width, linestyle=dashes, zorder=2, solid_capstyle="butt"
-    )
-
-
-def _arrow(axes: "Axes", start: Point, end: Point) -> None:
-    look = {
-        "arrowstyle": "-|>,head_width=0.18,head_length=0.35",
-        "color": QUIET,
-        "linewidth": 0.8,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
-    axes.annotate("", end, start, arrowprops=look)
+        reach(axes, source, target, row.head.colour)
 
 
 def _write(axes: "Axes", at: Point, line: Line, align: str = "center") -> None:
@@ -407,6 +235,10 @@ def _write_below(axes: "Axes", x: float, ground: float, lines: list[Line]) -> No
         _write(axes, (x, ground - WORDS - i * LINE), line)
 
 
+def _widest(words: Iterable[list[Line]]) -> float:
+    return max(line.width for lines in words for line in lines)
+
+
 @functools.cache
 def _width(words: str, font: tuple[float, str]) -> float:
     from matplotlib.font_manager import FontProperties
@@ -415,9 +247,3 @@ def _width(words: str, font: tuple[float, str]) -> float:
     size, weight = font
     path = TextPath((0, 0), words, prop=FontProperties(family="DejaVu Sans", size=size, weight=weight))
     return float(path.get_extents().width)
-
-
-def _mix(colour: str, white: float) -> tuple[float, ...]:
-    from matplotlib.colors import to_rgb
-
-    return tuple(part + (1 - part) * white for part in to_rgb(colour))
