@@ -57,11 +57,14 @@ def train(
     return sample.load(plan.folder.path, own_networks=networks)
 
 
-def load(path: "Path | str", device: str = "cpu", networks: tuple | None = None) -> "Model":
-    """A trained run, from its folder or a checkpoint file; networks of one's own as they were given to `train`."""
+def load(path: "Path | str", device: str = "cpu", networks: tuple | None = None, last: bool = False) -> "Model":
+    """A trained run, from its folder or a checkpoint file; networks of one's own as they were given to `train`.
+
+    A folder's best checkpoint where one was kept (evaluate_every), unless `last`.
+    """
     from dcgan import sample
 
-    return sample.load(path, device, networks)
+    return sample.load(path, device, networks, last)
 
 
 def __getattr__(name: str) -> Any:

@@ -209,6 +209,7 @@ def sample(
     of: int | None = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     columns: int | None = None,
+    last: Annotated[bool, Parameter(negative="")] = False,
     out: Out = None,
     overwrite: Overwrite = False,
     json_out: Json = False,
@@ -234,13 +235,15 @@ def sample(
         Of this class, by name or number; for conditional runs. [default: all in turn]
     columns
         Pictures in a row of the grid.
+    last
+        From the last checkpoint, where the best one is kept too (train --evaluate-every).
     out
         A .png for a grid (or one picture), a folder for one file an image. [default: RUN/drawn/...png]
     """
     from dcgan import draw
 
     console = Console(quiet=quiet, stderr=json_out)
-    asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns)
+    asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns, last)
     done = draw.draw(run, asked, out, overwrite, console)
     if json_out:
         print(json.dumps(done.as_json()))

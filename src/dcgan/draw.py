@@ -31,6 +31,7 @@ class Asked:
     of: int | None = None
     class_: str | None = None
     columns: int | None = None
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Drawn:
 
 
 def draw(run: Path, asked: Asked, out: Path | None, overwrite: bool, console: Console) -> Drawn:
-    model = sample.load(run)
+    model = sample.load(run, last=asked.last)
     sheet = _is_sheet(out)
     if out is None and model.folder is None:
         raise UserError(f"--out: {run} stands outside a run's folder; say where the pictures should go")

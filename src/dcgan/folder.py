@@ -4,6 +4,7 @@ config.json                      the Config
 log.jsonl                        a line a report; other kinds of line carry an `event`: start, resume, finish
 samples/000250.png               the same seeds each time
 checkpoints/last.safetensors     State, optimizers too, Config and progress in its header
+checkpoints/best.safetensors     the same, as it was when it scored best; with --evaluate-every
 points.json                      saved points: `#name`s
 timelapse.webp, losses.png       made when the run ends (timelapse.gif where that was asked for)
 """
@@ -29,6 +30,7 @@ class Folder:
         self.log_file = self.path / "log.jsonl"
         self.samples = self.path / "samples"
         self.last = self.path / "checkpoints" / "last.safetensors"
+        self.best = self.path / "checkpoints" / "best.safetensors"
         self.points_file = self.path / "points.json"
         self.losses_file = self.path / "losses.png"
         self.lock_file = self.path / ".lock"

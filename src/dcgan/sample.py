@@ -134,15 +134,16 @@ def in_chunks(network: Callable, x: Tensor, y: Tensor | None, device: str) -> Te
     return torch.cat(outs)
 
 
-def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = None) -> Model:
-    """A run's folder or a checkpoint file; networks of one's own are handed in as they were to `train`."""
+def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = None, last: bool = False) -> Model:
+    """A run's folder (its best checkpoint where one was kept, unless `last`) or a checkpoint file; networks of one's
+    own are handed in as they were to `train`."""
     path = Path(path)
     folder = None
     if path.is_dir():
         folder = Folder.of(path)
         if not folder.last.is_file():
             raise UserError(f"{path}: nothing is saved in it yet; train on, or wait for its first checkpoint")
-        file = folder.last
+        file = folder.best if folder.best.is_file() and not last else folder.last
     elif path.is_file():
         file = path
         if path.parent.name == "checkpoints" and Folder(path.parent.parent).exists:

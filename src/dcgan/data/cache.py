@@ -93,7 +93,7 @@ def sync_folder(path: Path) -> None:
 def clear() -> int:
     """Remove all that is kept there; returns the bytes freed."""
     freed = 0
-    for part in ("prepared", "downloads", "unpacked"):
+    for part in ("prepared", "downloads", "unpacked", "features"):
         folder = home() / part
         for path in folder.rglob("*"):
             with contextlib.suppress(OSError):
