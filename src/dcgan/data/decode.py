@@ -88,7 +88,8 @@ def _draft(image: Image.Image, options: Options, sideways: bool) -> Box:
     most = min((right - left) / (spare * inner[0]), (bottom - top) / (spare * inner[1]))
     scale = next((scale for scale in (8, 4, 2) if scale <= most), 1)
     # Asked for so many pixels, Pillow decodes at 1/scale.
-    drafted = image.draft("L" if options.channels == 1 else None, (image.width // scale, image.height // scale))
+    grey = options.channels == 1 and scale > 1
+    drafted = image.draft("L" if grey else None, (image.width // scale, image.height // scale))
     return drafted[1] if drafted else (0.0, 0.0, float(image.size[0]), float(image.size[1]))
 
 
@@ -120,7 +121,7 @@ def _inner(width: float, height: float, options: Options) -> tuple[int, int]:
 
 
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, int]:
-    """The picture as L, RGB or RGBA, and how many channels it really has (an alpha that hides nothing is none)."""
+    """The picture with 8 bits, as RGBA if one can see through it, and how many channels it really has."""
     mode = image.mode
     if mode.startswith("I;16"):
         return _rescaled(np.asarray(image).astype(np.float64) / 65535), 1
@@ -140,8 +141,8 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, int]:
             return image, 4
         return (image.convert("L"), 1) if grey else (image.convert("RGB"), 3)
     if mode in ("1", "L") or (mode == "P" and _grey_palette(image)):
-        return image.convert("L"), 1
-    return image.convert("RGB"), 3
+        return image, 1
+    return (image if mode in ("RGB", "P", "CMYK", "YCbCr") else image.convert("RGB")), 3
 
 
 def _rescaled(values: np.ndarray) -> Image.Image:
@@ -271,12 +272,12 @@ def _drawn(block: Drawing, options: Options) -> dict[str, Any]:
     return decoded(Pixels(block.names, images), options) | {"factors": factors}
 
 
-_STARTS = (  # what a file that Pillow does not know may be, by its first bytes
-    (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "HEIC, which Pillow cannot read; convert it to JPEG"),
-    (rb"....ftyp", "a film, not a picture"),
+_STARTS = (  # what a file that Pillow cannot open may be, by its first bytes
+    (rb"\xff\xd8\xff|\x89PNG|GIF8|II\*\0|MM\0\*|BM|RIFF....WEBP|....ftypavi", "damaged: it begins like a picture"),
+    (rb"....ftyp(hei|hevc|mif1|msf1)", "HEIC, which Pillow cannot read; convert it to JPEG"),
+    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI", "a film, not a picture"),
     (rb"%PDF", "a PDF, not a picture"),
-    (rb"PK\x03\x04", "a zip archive, not a picture"),
-    (rb"\x1f\x8b", "a gzip archive, not a picture"),
+    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not a picture"),
     (rb"\s*(<\?xml.*)?<svg", "SVG, a drawing without pixels"),
     (rb"(?i)\s*(<!doctype\s+)?<?html", "a web page, not a picture"),
     (rb"\x00+$", "nothing but zeros"),
@@ -298,9 +299,9 @@ def reason(error: Exception, block: Block, i: int) -> str:
         raw = block.load(i)
         return (isinstance(raw, bytes) and kind_of(raw)) or "not a picture in any format that Pillow reads"
     if isinstance(error, Image.DecompressionBombError):
-        return "too many pixels to be meant seriously (a decompression bomb?): " + re.sub(
-            r"\s*Image size", "size", text
-        )
+        number = re.search(r"(\d+) pixels", text)
+        many = f"{int(number[1]) / 1e6:,.0f} million pixels" if number else "too many pixels"
+        return f"{many}: a decompression bomb, not a picture"
     if isinstance(error, MemoryError):
         return "needs too much memory to decode"
     if isinstance(error, OSError) and error.errno is not None:
