@@ -298,6 +298,11 @@ def _start(plan: Plan, device: str) -> tuple[State, float]:
         seconds = header.seconds
     elif plan.warm:
         _, tensors = checkpoint.read(plan.warm)
+        if not checkpoint.has(tensors, "D"):
+            raise UserError(
+                f"--from {plan.warm}: it holds a generator alone, and training needs a discriminator too; import both "
+                "networks, or begin without --from"
+            )
         try:
             checkpoint.load_networks({"G": state.G, "D": state.D, "G_ema": state.G_ema}, tensors, plan.warm)
         except UserError:
