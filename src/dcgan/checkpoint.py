@@ -126,11 +126,6 @@ def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Pat
 def load_networks(networks: "dict[str, nn.Module]", tensors: "dict[str, Tensor]", path: Path | str) -> None:
     for name, network in networks.items():
         part = _part(tensors, name) or (_part(tensors, "G_ema") if name == "G" else {})
-        if name == "D" and not part:
-            raise UserError(
-                f"{path}: it holds a generator alone, and this needs a discriminator too; use a run that was trained "
-                "here, or import both networks"
-            )
         wanted = network.state_dict()
         if {key: t.shape for key, t in part.items()} != {key: t.shape for key, t in wanted.items()}:
             odd = sorted(
