@@ -313,6 +313,7 @@ def _info(path: Path) -> dict[str, Any]:
         "size": list(c.size or ()),
         "channels": c.channels,
         "classes": list(header.classes) if header and header.classes else None,
+        "origin": header.origin if header else None,
         "step": header.step if header else 0,
         "steps": c.steps,
         "minutes": c.minutes,
@@ -332,6 +333,8 @@ def _need_png(flag: str, path: Path) -> None:
 
 
 def _progress(found: dict[str, Any]) -> str:
+    if found["origin"]:
+        return f"imported     from {found['origin']}"
     how_far = f"step {found['step']:,}" + (f" of {found['steps']:,}" if found["steps"] else "")
     if found["training"]:
         return f"training     {how_far} is saved"
