@@ -1,0 +1,95 @@
+"""Take a run along: `dcgan export RUN --to onnx | pt2 | tutorial | images`, and back: `dcgan import`.
+
+What draws is what is exported: the averaged generator with its statistics for use. A file that another program will
+run is first run here and compared with torch; it is written only if both draw the same.
+
+    onnx      for any runtime, a browser's too; --half stores the weights in half the bytes
+    pt2       for torch alone, without dcgan: torch.export.load(...).module()(z)
+    tutorial  netG.pth and netD.pth, as PyTorch's own DCGAN tutorial names their layers
+    images    a folder of PNGs, seeds 0 to 999 unless told
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan import draw, files, sample
+from dcgan.console import Console
+from dcgan.errors import UserError
+from dcgan.sample import Model
+
+COUNT = 1000  # pictures of --to images
+
+
+@dataclass(frozen=True)
+class Exported:
+    files: dict[str, int]  # path -> bytes
+    difference: float | None = None  # from torch, at most, in G's own units (2 from black to white, 1 under a sigmoid)
+    compared: int = 0  # pictures
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def in_words(self) -> str:
+        lines = [f"{path}: {size / 2**20:,.1f} MiB" for path, size in self.files.items()]
+        if self.difference is not None:
+            lines.append(f"  compared with torch on {self.compared} pictures: at most {self.difference:.1e} apart")
+        return "\n".join(lines)
+
+
+def export(
+    run: Path,
+    to: str,
+    out: Path | None = None,
+    *,
+    half: bool = False,
+    seeds: str | None = None,
+    count: int | None = None,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> Exported | draw.Drawn:
+    console = console or Console(quiet=True)
+    if half and to != "onnx":
+        raise UserError(f"--half: only onnx is written with half the bytes, and --to says {to}; leave it out")
+    if (seeds or count) and to != "images":
+        raise UserError(f"{'--seeds' if seeds else '--count'}: it is for --to images, and --to says {to}; leave it out")
+    model = sample.load(run)
+    if to == "images":
+        asked = draw.Asked(seeds=seeds, count=count or (None if seeds else COUNT))
+        return draw.draw(run, asked, _place(model, run, out, "pictures"), overwrite, console)
+    if to == "tutorial":
+        from dcgan.export import tutorial
+
+        folder = _place(model, run, out, "tutorial")
+        contents = {folder / name: content for name, content in tutorial.make(model).items()}
+        return _write(contents, overwrite)
+    if to == "pt2":
+        from dcgan.export import pt2
+
+        content, difference = pt2.make(model)
+    else:
+        from dcgan.export import onnx
+
+        content, difference = onnx.make(model, half)
+    place = _place(model, run, out, f"generator{'-half' if half else ''}.{to}")
+    return _write({place: content}, overwrite, difference)
+
+
+def _place(model: Model, run: Path, out: Path | None, name: str) -> Path:
+    if out is not None:
+        return out
+    if model.folder is None:
+        raise UserError(f"--out: {run} stands outside a run's folder; say where the export should go")
+    return model.folder.path / "exported" / name
+
+
+def _write(contents: dict[Path, bytes], overwrite: bool, difference: float | None = None) -> Exported:
+    if not overwrite:
+        for path, content in contents.items():
+            files.check_new(path, content)
+    for path, content in contents.items():
+        files.write_whole(path, content)
+    from dcgan.export.compare import PICTURES
+
+    sizes = {str(path): len(content) for path, content in contents.items()}
+    return Exported(sizes, difference, PICTURES if difference is not None else 0)
