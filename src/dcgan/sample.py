@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan import checkpoint, images, latents, networks
+from dcgan import checkpoint, hub, images, latents, networks
 from dcgan.algorithm import NETWORKS
 from dcgan.checkpoint import Header
 from dcgan.errors import UserError
@@ -139,7 +139,9 @@ def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = Non
     own are handed in as they were to `train`."""
     path = Path(path)
     folder = None
-    if path.is_dir():
+    if hub.is_hub(path):
+        file = hub.model(path)
+    elif path.is_dir():
         folder = Folder.of(path)
         if not folder.last.is_file():
             raise UserError(f"{path}: nothing is saved in it yet; train on, or wait for its first checkpoint")
