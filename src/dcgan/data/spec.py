@@ -1,18 +1,19 @@
 """What people write for DATA -> the prepared set: a built-in name, a published set's name, a path, or an array.
 
-faces   rooms:5000   mnist   mnist:test   mnist:train[:50000]   holiday/   ./faces   digits.npy
+faces   rooms:5000   mnist   mnist:test   mnist:train[:50000]   holiday/   ./faces   digits.npy   hf:ann/holiday
 """
 
 import os
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import ImageColor
 
+from dcgan import hub
 from dcgan.errors import UserError, suggest
 
 from . import published, readers
@@ -80,6 +81,8 @@ def find(
     if match and match["name"] in NAMES:
         limits = (int(match["start"]) if match["start"] else None, int(match["stop"]) if match["stop"] else None)
         return _named(match["name"], match["part"], size, seed, report), limits
+    if hub.is_hub(spec):
+        return replace(readers.read(hub.pictures(spec)), name=hub.name(spec)), (None, None)
     path = Path(spec).expanduser()
     if os.path.lexists(path):
         if not path.exists():
