@@ -467,3 +467,102 @@ def data(
 def _counts(counts: "typing.Mapping[str, int]") -> str:
     shown = [f"{name} {number:,}" for name, number in list(counts.items())[:10]]
     return ", ".join(shown) + (f" and {len(counts) - 10} more" if len(counts) > 10 else "")
+
+
+@app.command
+def export(
+    run: Path,
+    /,
+    *,
+    to: Literal["onnx", "pt2", "tutorial", "images"],
+    half: Annotated[bool, Parameter(negative="")] = False,
+    seeds: str | None = None,
+    count: int | None = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take a run along: for other runtimes, other people's code, or as pictures. Checked against torch as it is made.
+
+    Parameters
+    ----------
+    run
+        A run's folder, a checkpoint file, or hf:owner/name.
+    to
+        onnx: any runtime; pt2: torch without dcgan; tutorial: netG.pth and netD.pth as PyTorch's DCGAN tutorial names
+        them; images: a folder of PNGs.
+    half
+        ONNX with the weights in half the bytes.
+    seeds
+        Which pictures, with --to images: 17, 0-63 or 0-3,17.
+    count
+        So many pictures, with --to images. [default: 1000]
+    out
+        The file or folder to write. [default: below RUN/exported]
+    """
+    from dcgan import export as exporting
+
+    console = Console(quiet=quiet, stderr=json_out)
+    done = exporting.export(run, to, out, half=half, seeds=seeds, count=count, overwrite=overwrite, console=console)
+    print(json.dumps(done.as_json()) if json_out else done.in_words())
+
+
+@app.command(name="import")
+def import_(
+    *files: Annotated[Path, Parameter(name="FILES")],
+    out: Out = None,
+    z: Literal["normal", "uniform"] = "normal",
+    json_out: Json = False,
+) -> None:
+    """Make a run of a DCGAN that another project trained; nothing in its files is run.
+
+    Parameters
+    ----------
+    files
+        A generator's checkpoint, or one with both networks, or one file each: of pytorch/examples, PyTorch's tutorial,
+        huggan, lightning-bolts, pytorch_GAN_zoo. Size, width, channels and z are read off the shapes.
+    out
+        The run's folder. [default: runs/NAME]
+    z
+        What it was trained with, which no file says: N(0, 1), as all of them do, or U(-1, 1). [default: normal]
+    """
+    from dcgan.export import importing
+
+    done = importing.import_run(files, out, z)
+    print(json.dumps(done.as_json()) if json_out else done.in_words())
+
+
+@app.command
+def push(
+    run: Path,
+    repository: Annotated[str, Parameter(name="OWNER/NAME")],
+    /,
+    *,
+    license: str | None = None,
+    private: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+) -> None:
+    """Share a run on huggingface.co: weights, settings, a model card and samples; others draw with hf:OWNER/NAME.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    repository
+        Where it goes; made where there is none.
+    license
+        The licence you give it, as the Hub abbreviates it: mit, cc-by-4.0 ...
+    private
+        Seen by you alone.
+    overwrite
+        Add a commit to a repository that is there already.
+    """
+    from dcgan.export import publishing
+
+    done = publishing.push(run, repository, license=license, private=private, overwrite=overwrite)
+    print(json.dumps(done.as_json()) if json_out else done.in_words())
+
+
+app.register_install_completion_command(help="Let this shell complete dcgan's verbs and flags.")

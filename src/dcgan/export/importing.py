@@ -59,6 +59,7 @@ class Imported:
     channels: int
     width: int
     z_dim: int
+    z: str
     discriminator: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Imported:
         kind = {1: "grey", 3: "colour", 4: "colour and alpha"}[self.channels]
         return (
             f"{self.path}: {both}, as {self.layout} writes them\n"
-            f"  {self.size}x{self.size}, {kind}, width {self.width}, z of {self.z_dim} normal numbers\n\n"
+            f"  {self.size}x{self.size}, {kind}, width {self.width}, z of {self.z_dim} {self.z} numbers\n\n"
             f"Next: dcgan sample {self.path}"
         )
 
@@ -90,7 +91,9 @@ SETTINGS = (
 )
 
 
-def import_run(paths: Sequence[Path], out: Path | None) -> Imported:
+def import_run(paths: Sequence[Path], out: Path | None = None, z: str = "normal") -> Imported:
+    if not paths:
+        raise UserError("import: no file is named; write dcgan import netG.pth, or netG.pth netD.pth for both networks")
     found = [tensors(path) for path in paths]
     G, D = (_only(kind, paths, found) for kind in "GD")
     if G is None:
@@ -100,7 +103,7 @@ def import_run(paths: Sequence[Path], out: Path | None) -> Imported:
             else f"{D.path}: it holds a discriminator alone, and a run needs a generator; give both files: "
             "dcgan import netG.pth netD.pth"
         )
-    c, held = _translated(G, D)
+    c, held = _translated(G, D, z)
     header = Header(c, step=0, origin=f"{_listed([Path(path.name) for path in paths])} ({G.layout.name})")
     out = out or Path("runs") / paths[0].stem
     with _whole(out) as folder:
@@ -111,7 +114,7 @@ def import_run(paths: Sequence[Path], out: Path | None) -> Imported:
         files.write_whole(folder.config_file, c.to_json().encode())
     assert c.size is not None
     assert c.channels is not None
-    return Imported(str(out), G.layout.name, c.size[0], c.channels, c.width, c.z_dim, D is not None)
+    return Imported(str(out), G.layout.name, c.size[0], c.channels, c.width, c.z_dim, c.z, D is not None)
 
 
 @contextmanager
@@ -231,7 +234,7 @@ def _candidates(kind: str, held: dict[str, Tensor]) -> Iterator[tuple[Layout, in
                 yield layout, depth, prefix, wanted, there
 
 
-def _translated(G: Network, D: Network | None) -> tuple[Config, dict[str, Tensor]]:
+def _translated(G: Network, D: Network | None, z: str) -> tuple[Config, dict[str, Tensor]]:
     """The config that their shapes tell, and both networks' tensors under our names."""
     weights = G.weights("G")
     if any(weight.dim() != 4 for weight in weights):
@@ -247,7 +250,7 @@ def _translated(G: Network, D: Network | None) -> tuple[Config, dict[str, Tensor
                 f"{D.path}: its discriminator looks at {4 << D.depth} pixels, and the generator draws {side}"
             )
     # preset: their networks are the tutorial's; the rest of it, how it was trained, the file does not say
-    c = Config.build("tutorial", data="unknown", precision="float32", **settings)
+    c = Config.build("tutorial", data="unknown", z=z, precision="float32", **settings)
     kinds = dict(zip("GD", NETWORKS[c.network], strict=True))
     held = {}
     for kind, network in (("G", G), ("D", D)):
