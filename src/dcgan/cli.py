@@ -525,7 +525,7 @@ def import_(
     out
         The run's folder. [default: runs/NAME]
     z
-        What it was trained with, which no file says: N(0, 1), as all of them do, or U(-1, 1). [default: normal]
+        What it was trained with, which no file says: N(0, 1), as all of these projects do, or U(-1, 1).
     """
     from dcgan.export import importing
 
@@ -541,7 +541,7 @@ def push(
     *,
     license: str | None = None,
     private: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
     json_out: Json = False,
 ) -> None:
     """Share a run on huggingface.co: weights, settings, a model card and samples; others draw with hf:OWNER/NAME.
