@@ -48,8 +48,6 @@ def publish(
     repo: str, contents: dict[str, bytes], message: str, private: bool, overwrite: bool, api: Any = None
 ) -> str:
     """Put files into a model repository, made where there is none, and say where it is."""
-    if not _SPEC.fullmatch(repo) or "@" in repo:
-        raise UserError(f"{repo}: it is no repository's name; write owner/name, as in ann/holiday-faces")
     library = _library(repo)
     api = api or library.HfApi()
     try:
@@ -66,6 +64,11 @@ def publish(
         raise
     except Exception as error:
         raise _refused(repo, error) from None
+
+
+def check_name(repo: str) -> None:
+    if not _SPEC.fullmatch(repo) or "@" in repo:
+        raise UserError(f"{repo}: it is no repository's name; write owner/name, as in ann/holiday-faces")
 
 
 def _parts(spec: str | os.PathLike) -> tuple[str, str | None]:

@@ -40,6 +40,7 @@ def push(
     overwrite: bool = False,
     api: Any = None,
 ) -> Pushed:
+    hub.check_name(repo)
     model = sample.load(path)
     contents = package(model, repo, license)
     message = f"dcgan {dcgan.__version__}, step {model.header.step}"
