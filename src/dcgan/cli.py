@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
-from cyclopts.exceptions import CycloptsError, UnknownOptionError
+from cyclopts.exceptions import CycloptsError
 
 import dcgan
-from dcgan import config
+from dcgan import config, usage
 from dcgan.config import Config
 from dcgan.console import Console, clock
-from dcgan.errors import UserError, suggest
+from dcgan.errors import UserError
 
 app = App(
     name="dcgan",
@@ -34,6 +34,7 @@ app = App(
 Out = Annotated[Path | None, Parameter(name="--out")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout, nothing else.")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
+Whole = Annotated[int | None, Parameter(converter=usage.whole)]
 Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that is there.")]
 
 
@@ -41,10 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         app(sys.argv[1:] if argv is None else argv, exit_on_error=False, print_error=False)
         sys.stdout.flush()
-    except UnknownOptionError as error:
-        _leave(f"{_sentence(error)}{_near_option(error)}")
     except CycloptsError as error:
-        _leave(_sentence(error))
+        _leave(usage.sentence(error))
     except UserError as error:
         _leave(str(error))
     except KeyboardInterrupt:
@@ -59,17 +58,6 @@ def main(argv: list[str] | None = None) -> None:
 def _leave(sentence: str) -> None:
     print(f"dcgan: {' '.join(sentence.split())}", file=sys.stderr)
     sys.exit(2)
-
-
-def _sentence(error: CycloptsError) -> str:
-    return str(error).rstrip(".") + "; `dcgan --help` and `dcgan VERB --help` list what there is"
-
-
-def _near_option(error: UnknownOptionError) -> str:
-    typed = error.token.keyword if error.token and error.token.keyword else ""
-    known = [config.flag(field.name) for field in _fields()]
-    near = suggest(typed, known)
-    return near if near.startswith("; did") else ""
 
 
 def _fields() -> list[dataclasses.Field]:
@@ -95,7 +83,8 @@ def _with_settings(*groups: str) -> Callable[[Callable], Callable]:
         elif rules["among"]:
             kind = Literal[rules["among"]]  # pyrefly: ignore[invalid-literal]
         about = rules["about"] + ("" if field.default is None else f" [default: {_shown(field.default)}]")
-        flag = Parameter(name=config.flag(field.name), help=about, group=rules["group"])
+        read = usage.whole if kind in (int, int | None) else None
+        flag = Parameter(name=config.flag(field.name), help=about, group=rules["group"], converter=read)
         flags.append(
             inspect.Parameter(
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, flag]
@@ -203,12 +192,12 @@ def sample(
     /,
     *,
     seeds: str | None = None,
-    count: int | None = None,
+    count: Whole = None,
     point: list[str] | None = None,
-    best: int | None = None,
-    of: int | None = None,
+    best: Whole = None,
+    of: Whole = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
-    columns: int | None = None,
+    columns: Whole = None,
     last: Annotated[bool, Parameter(negative="")] = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -477,7 +466,7 @@ def export(
     to: Literal["onnx", "pt2", "tutorial", "images"],
     half: Annotated[bool, Parameter(negative="")] = False,
     seeds: str | None = None,
-    count: int | None = None,
+    count: Whole = None,
     out: Out = None,
     overwrite: Overwrite = False,
     json_out: Json = False,

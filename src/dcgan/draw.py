@@ -114,7 +114,9 @@ def _write_each(model: Model, run: Path, wanted: dict[Path, Point], overwrite: b
 def choose(model: Model, asked: Asked, console: Console, most: int | None = None) -> list[Point]:
     """The points that the words ask for, in order; `--best` lets D choose among seeds."""
     given = [
-        name for name, value in (("--seeds", asked.seeds), ("--count", asked.count), ("--point", asked.points)) if value
+        name
+        for name, value in (("--seeds", asked.seeds), ("--count", asked.count), ("--point", asked.points))
+        if value not in (None, ())
     ]
     if len(given) > 1:
         raise UserError(f"{given[1]}: {given[0]} is given too, and one of them says what to draw; keep one")
@@ -148,7 +150,7 @@ def choose(model: Model, asked: Asked, console: Console, most: int | None = None
 def _seeds(asked: Asked) -> str:
     """The seeds to draw or to choose from, in words."""
     count = asked.count or asked.of or (10 * asked.best if asked.best else DEFAULT)
-    return asked.seeds or ("0" if count == 1 else f"0-{count - 1}")
+    return ("0" if count == 1 else f"0-{count - 1}") if asked.seeds is None else asked.seeds
 
 
 def _label(model: Model, class_: str | None) -> int | None:

@@ -27,9 +27,10 @@ def write_whole(path: Path | str, content: bytes) -> None:
         os.replace(name, path)
         name, made = None, []
     except OSError as error:
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        why = "a file stands where a folder is needed" if in_the_way else error.strerror or error
         raise UserError(
-            f"{path}: it cannot be written ({error.strerror or error}); "
-            "free some space, or choose another place with --out"
+            f"{path}: it cannot be written ({why}); free some space, or choose another place with --out"
         ) from None
     finally:
         if name:

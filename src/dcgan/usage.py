@@ -1,0 +1,55 @@
+"""What is wrong with a command line, in our own sentences, and numbers read strictly."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin
+
+from cyclopts import Token
+from cyclopts import exceptions as wrong
+
+from dcgan.errors import UserError, suggest
+
+WORDS = {int: "a whole number", float: "a number", bool: "yes or no"}
+
+
+def whole(kind: Any, tokens: Sequence[Token]) -> int:
+    """Cyclopts itself would read 1.5 as 2."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise UserError(f"{tokens[0].keyword} {tokens[0].value}: it must be a whole number") from None
+
+
+def sentence(error: wrong.CycloptsError) -> str:
+    """The parser's error as `what: why; what to do`."""
+    verb = " ".join(error.command_chain or ())
+    help_ = f"`{f'dcgan {verb}'.strip()} --help`"
+    match error:
+        case wrong.UnknownOptionError():
+            typed = error.token.keyword or error.token.value
+            known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
+            return f"{typed}: there is no such option{_near(typed, known) or f'; {help_} lists them'}"
+        case wrong.UnknownCommandError():
+            typed, verbs = (error.unused_tokens or [""])[0], [name for name in error.app or () if name.isalpha()]
+            return f"{typed}: there is no such verb{suggest(typed, verbs)}"
+        case wrong.CoercionError() if error.token is not None:
+            name = error.token.keyword or (error.argument.name.lstrip("-").upper() if error.argument else "DATA")
+            if get_origin(error.target_type) is Literal:
+                known = [str(one) for one in get_args(error.target_type)]
+                return f"{name} {error.token.value}: there is no such choice{suggest(error.token.value, known)}"
+            return f"{name} {error.token.value}: it must be {WORDS.get(error.target_type, 'something else')}"  # type: ignore[arg-type]
+        case wrong.MissingArgumentError() if error.argument is not None:
+            name = error.keyword or error.argument.name
+            if name.startswith("--"):
+                return f"{name}: its value is missing; {help_} says what it takes"
+            return f"{name}: it is missing; write dcgan {verb} {name}"
+        case wrong.RepeatArgumentError():
+            return f"{error.token.keyword}: it is given twice; keep one"
+        case wrong.UnusedCliTokensError():
+            word = (error.unused_tokens or [""])[0]
+            return f"{word}: it is one word too many; {help_} shows what goes where"
+    return f"{str(error).rstrip('.')}; {help_} shows what goes where"
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = suggest(word, known)
+    return near if near.startswith("; did") else ""
