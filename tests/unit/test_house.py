@@ -14,7 +14,7 @@ SOURCE = Path(dcgan.__file__).parent
 
 # From the ground up; what stands on one floor may lean on its neighbours, but not in a circle.
 FLOORS = [
-    {"errors", "files", "config", "images", "latents", "losses", "distributed", "console"},
+    {"errors", "files", "config", "images", "latents", "losses", "distributed", "console", "hub"},
     {"networks", "mlp", "layers", "data"},
     {"algorithm"},
     {"checkpoint"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"estimate", "experiments", "export"},
     {"__init__"},  # the Python API
     {"studio"},
-    {"cli"},
+    {"usage", "cli"},
     {"__main__"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
@@ -44,7 +44,7 @@ def modules(source: Path = SOURCE) -> dict[str, str]:
 
 def imported(name: str, text: str, known: Mapping[str, str], local: bool = True) -> Iterator[str]:
     """The modules of ours that a module imports, lazily too; with `local` false only those at its top."""
-    tree = ast.parse(text)
+    tree = ast.parse(text, name)
     for node in ast.walk(tree) if local else tree.body:
         if isinstance(node, ast.Import):
             for one in node.names:
