@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,15 @@ def command(*words: Any) -> list[str]:
 def start(*words: Any, **options: Any) -> subprocess.Popen[str]:
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
     return subprocess.Popen(command(*words), **options)
+
+
+def until(happens: Callable[[], Any], what: str, patience: float = 60) -> Any:
+    """Wait for something that comes soon, on however busy a machine."""
+    end = time.monotonic() + patience
+    while not (value := happens()):
+        assert time.monotonic() < end, f"not within {patience:g} s: {what}"
+        time.sleep(0.005)
+    return value
 
 
 def tree(folder: Path) -> dict[str, Any]:

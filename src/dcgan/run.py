@@ -204,7 +204,7 @@ def _same(folder: Folder, config: Config) -> None:
     """Refuse to go on with a run under another config, naming each difference."""
     ours = folder.config()
     changed = ours.changed(config)
-    if "fingerprint" in changed:
+    if "fingerprint" in changed and not changed.keys() & {*PICTURES}:
         raise UserError(
             f"{folder.path}: this run was made with other pictures ({ours.data}, as they were then; now "
             f"{config.data}); choose another --out, or start from its weights with --from {folder.path}"
@@ -213,6 +213,7 @@ def _same(folder: Folder, config: Config) -> None:
         shown = "; ".join(
             f"{flag(name)[2:]}: the checkpoint has {_shown(was)}, you asked for {_shown(now)}"
             for name, (was, now) in changed.items()
+            if name != "fingerprint"
         )
         raise UserError(f"{folder.path}: {shown}; leave that out to go on, or choose another --out")
 
@@ -309,7 +310,7 @@ def _start(plan: Plan, device: str) -> tuple[State, float]:
             theirs = checkpoint.read_header(plan.warm).config
             raise UserError(
                 f"--from {plan.warm}: its networks have other shapes (preset {theirs.preset}, "
-                f"size {theirs.size}, width {theirs.width}); ask for the same size and width"
+                f"size {show_size(theirs.size or (0, 0))}, width {theirs.width}); ask for the same size and width"
             ) from None
     set_precision(config, state)
     return state, seconds
