@@ -3,8 +3,10 @@
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from dcgan.errors import UserError
 
@@ -65,27 +67,39 @@ def remove_empty(folders: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path | str, held: str) -> Iterator[None]:
-    """Hold a file's lock, or raise `held` as a UserError; the system frees it when this process ends, anyhow."""
+def lock(path: Path | str, held: str, patience: float = 0.3) -> Iterator[None]:
+    """Hold a file's lock, or raise `held` as a UserError; the system frees it when this process ends, anyhow.
+
+    Patience, in seconds, outlasts someone who only asks whether it is held.
+    """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b")  # noqa: SIM115 -- open for as long as the lock is held
     except OSError as error:
         raise UserError(f"{path}: it cannot be written ({error.strerror}); choose another place") from None
+    until = time.monotonic() + patience
     with file:
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(held) from None
+        while not _taken(file):
+            if time.monotonic() >= until:
+                raise UserError(held)
+            time.sleep(0.02)
         yield
+
+
+def _taken(file: IO[bytes]) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def held(path: Path | str) -> bool:
@@ -93,7 +107,7 @@ def held(path: Path | str) -> bool:
     if not os.path.exists(path):
         return False
     try:
-        with lock(path, "held"):
+        with lock(path, "held", patience=0):
             return False
     except UserError as error:
         return str(error) == "held"  # and not: cannot be written, in a folder that is only read
