@@ -112,6 +112,9 @@ def test_killed_at_random_it_goes_on(tmp_path: Path) -> None:
     while (process := started(folder, tmp_path / "cut")).poll() is None:
         while process.poll() is None and committed(tmp_path / "cut") <= rows[-1]:
             time.sleep(0.005)
+        if len(rows) > 8:
+            process.wait()
+            break
         time.sleep(rng.uniform(0, 0.3))
         process.kill()
         if process.wait() == 0:

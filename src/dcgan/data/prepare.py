@@ -37,6 +37,7 @@ Result = dict[str, Any]  # decode.block's
 SAME = ".same"  # <key>.same holds the name of the entry that is what this key would be
 FORMAT = 1  # part of the key: raise it when the same source and options would give other pixels
 DEFAULT_SIZE = (64, 64)  # where neither the source nor the user has one
+INDEX = "index.json"
 _FEW = 256  # pictures that are often done before children have started
 _SOON = 0.5  # s
 _BLOCK_BYTES = 4 << 20  # of prepared pixels in a block, so that memory does not grow with the size of a picture
@@ -136,7 +137,7 @@ def entry(final: Path, write: Callable[[Path], None], name: str, root: str, repo
 def load(folder: Path, name: str, root: str) -> Dataset | None:
     """What lies prepared there, if it does, and whole."""
     try:
-        index = json.loads((folder / "index.json").read_text("utf-8"))
+        index = json.loads((folder / INDEX).read_text("utf-8"))
         columns = {one: np.load(folder / f"{one}.npy", mmap_mode="r", allow_pickle=False) for one in index["columns"]}
     except (OSError, ValueError):
         return None
@@ -157,10 +158,12 @@ def _fill(final: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(final)
     try:
         with cache.writing(part):
-            write(part)
-            for path in part.iterdir():
-                with open(path, "rb+") as file:
-                    os.fsync(file.fileno())
+            if not (part / INDEX).exists() or (part / table.PROGRESS).exists():  # else all was done but the rename
+                write(part)
+                for path in part.iterdir():
+                    with open(path, "rb+") as file:
+                        os.fsync(file.fileno())
+                (part / table.PROGRESS).unlink()
             os.rename(part, final)
             cache.sync_folder(final.parent)
     except UserError as error:
@@ -310,10 +313,10 @@ def _finish(pictures: Pictures, writer: table.Writer) -> None:
 
 
 def write_index(folder: Path, count: int, classes: tuple[str, ...] | None, facts: dict[str, Any]) -> None:
-    """index.json, from the columns that lie in the folder."""
+    """The index, from the columns that lie in the folder: with it, the entry is complete."""
     columns = sorted(path.stem for path in folder.glob("*.npy"))
     images = np.load(folder / "images.npy", mmap_mode="r")
     labels = np.load(folder / "labels.npy") if "labels" in columns else None
     fingerprint = seal(images, labels, classes, np.load(folder / "digests.npy"))
     index = {"count": count, "columns": columns, "classes": classes, "fingerprint": fingerprint, "facts": facts}
-    write_whole(folder / "index.json", json.dumps(index, indent=1, sort_keys=True).encode())
+    write_whole(folder / INDEX, json.dumps(index, indent=1, sort_keys=True).encode())

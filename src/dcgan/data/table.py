@@ -16,6 +16,7 @@ import numpy as np
 
 from dcgan.files import write_whole
 
+PROGRESS = "progress.json"
 _HEADER = 128  # bytes; numpy's own choice for shapes as short as ours, fixed here so that it can be filled in last
 
 
@@ -29,13 +30,13 @@ class Writer:
         self._columns: dict[str, tuple[str, tuple[int, ...]]] = {}  # name -> dtype, shape of a row
         self._files: dict[str, BinaryIO] = {}
         with contextlib.suppress(FileNotFoundError, ValueError):
-            state = json.loads((folder / "progress.json").read_text("utf-8"))
+            state = json.loads((folder / PROGRESS).read_text("utf-8"))
             self.rows, self.notes, logged = state["rows"], state["notes"], state["logged"]
             self._columns = {name: (dtype, tuple(shape)) for name, (dtype, shape) in state["columns"].items()}
         for name, (dtype, shape) in self._columns.items():
             self._open(name, dtype, shape)
         for path in folder.iterdir():
-            if path.name not in ("progress.json", *logs) and path.stem not in self._columns:
+            if path.name not in (PROGRESS, *logs) and path.stem not in self._columns:
                 path.unlink()
         self._logs = {log: open(folder / log, "a+b") for log in logs}  # noqa: SIM115 -- closed by close()
         for log, file in self._logs.items():
@@ -68,10 +69,10 @@ class Writer:
             "columns": columns,
             "logged": {log: file.tell() for log, file in self._logs.items()},
         }
-        write_whole(self.folder / "progress.json", json.dumps(state).encode())
+        write_whole(self.folder / PROGRESS, json.dumps(state).encode())
 
     def finish(self) -> None:
-        """Fill in the headers: each column is then an ordinary .npy file."""
+        """Fill in the headers: each column is then an ordinary .npy file. (The notes stay: this may be done again.)"""
         for name, (dtype, shape) in self._columns.items():
             file = self._files[name]
             file.seek(0)
@@ -79,7 +80,6 @@ class Writer:
             file.flush()
             os.fsync(file.fileno())
         self.close()
-        (self.folder / "progress.json").unlink(missing_ok=True)
 
     def __enter__(self) -> "Writer":
         return self
