@@ -257,13 +257,13 @@ def _translated(G: Network, D: Network | None, z: str) -> tuple[Config, dict[str
         if network is not None:
             with torch.device("meta"):
                 wanted = layouts.from_ours(kinds[kind](c).state_dict(), network.layout, kind, network.depth)
-            for key, tensor in network.part.items():
-                if tensor.shape != wanted[key].shape:
+            for key, like in wanted.items():
+                found = network.part.get(key, like).shape  # they count batches, and old files do not
+                if found != like.shape:
                     width = c.width if kind == "G" else c.width_D
                     raise UserError(
-                        f"{network.path}: {network.prefix}{key} has the shape {list(tensor.shape)}, and in a "
-                        f"{WORDS[kind]} of {side} pixels and width {width} it is {list(wanted[key].shape)}; "
-                        "no other can be imported"
+                        f"{network.path}: {network.prefix}{key} has the shape {list(found)}, and in a {WORDS[kind]} of "
+                        f"{side} pixels and width {width} it is {list(like.shape)}; no other can be imported"
                     )
             part = layouts.to_ours(network.part, network.layout, kind, network.depth)
             held |= {f"{'G_ema' if kind == 'G' else 'D'}.{key}": tensor for key, tensor in part.items()}

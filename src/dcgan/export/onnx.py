@@ -27,14 +27,18 @@ LARGEST = 2**31 - 1  # bytes of a protocol buffer, which an ONNX file is
 
 def make(model: Model, half: bool = False) -> tuple[bytes, float]:
     """The file's bytes, and how far onnxruntime's pictures are from torch's, at most."""
+    _libraries()
+    return checked(graph(model), model, half)
+
+
+def checked(proto: Any, model: Model, half: bool) -> tuple[bytes, float]:
     onnx, onnxruntime = _libraries()
-    graph = _graph(model)
     if half:
-        _halve(graph.graph)
-    if graph.ByteSize() > LARGEST:
+        _halve(proto.graph)
+    if proto.ByteSize() > LARGEST:
         raise UserError("--to onnx: the generator is larger than 2 GiB, the most that one ONNX file holds; use pt2")
-    onnx.checker.check_model(graph, full_check=True)
-    content = graph.SerializeToString(deterministic=True)
+    onnx.checker.check_model(proto, full_check=True)
+    content = proto.SerializeToString(deterministic=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -58,7 +62,7 @@ def _libraries() -> tuple[Any, Any]:
     return onnx, onnxruntime
 
 
-def _graph(model: Model) -> Any:
+def graph(model: Model) -> Any:
     """An onnx.ModelProto. What torch noted of this machine, such as paths of source files, is taken out."""
     names = ["z", "labels"] if model.config.conditional else ["z"]
     log = logging.getLogger("torch.onnx")
