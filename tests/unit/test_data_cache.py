@@ -206,7 +206,7 @@ def test_full_disk(tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("DCGAN_CACHE", str(small_disk / "cache"))
     with pytest.raises(UserError, match=r"preparing set needs 2.07 MB and 1.\d+ MB are free.*DCGAN_CACHE"):
         data.open(folder, workers=0, size=48)
-    monkeypatch.setattr(cache, "check_space", lambda needed, what: None)  # as if another took it meanwhile
+    monkeypatch.setattr(cache, "check_space", lambda *_: None)  # as if another took it meanwhile
     with pytest.raises(UserError, match="the disk is full"):
         data.open(folder, workers=0, size=48)
     left = [path for path in small_disk.rglob("*") if path.is_file() and path.stat().st_size]

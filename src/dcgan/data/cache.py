@@ -62,11 +62,12 @@ def writing(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def check_space(needed: int, what: str) -> None:
-    free = shutil.disk_usage(home()).free
+def check_space(needed: int, what: str, folder: Path | None = None) -> None:
+    folder = folder or home()
+    free = shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.exists())).free
     if needed > free:
         raise UserError(
-            f"{home()}: {what} needs {size(needed)} and {size(free)} are free; "
+            f"{folder}: {what} needs {size(needed)} and {size(free)} are free; "
             "free some space, or set DCGAN_CACHE to a larger disk"
         )
 

@@ -43,7 +43,7 @@ def fetch(remote: Remote, folder: Path, report: Callable[[str, int, int], None],
         if target.exists():
             return target
         held = part.stat().st_size if part.exists() else 0
-        cache.check_space(remote.size - held, f"{remote.name}, {cache.size(remote.size)} to download,")
+        cache.check_space(remote.size - held, f"{remote.name}, {cache.size(remote.size)} to download,", folder)
         failures = []
         for url in remote.urls:
             try:
@@ -63,13 +63,9 @@ def fetch(remote: Remote, folder: Path, report: Callable[[str, int, int], None],
 def _bring(url: str, remote: Remote, part: Path, report: Callable[[str, int, int], None]) -> None:
     """Fill `part` up to the file's size, in as many attempts as bring something new, and a few that do not."""
     idle = 0
-    while True:
-        before = part.stat().st_size if part.exists() else 0
-        if before > remote.size:
-            part.unlink()
-            continue
-        if before == remote.size:
-            return
+    if part.exists() and part.stat().st_size > remote.size:
+        part.unlink()
+    while (before := part.stat().st_size if part.exists() else 0) < remote.size:
         try:
             _attempt(url, remote, part, before, report)
         except urllib.error.HTTPError as error:
@@ -87,13 +83,13 @@ def _bring(url: str, remote: Remote, part: Path, report: Callable[[str, int, int
             why = str(getattr(error, "reason", "") or error) or type(error).__name__
         else:
             why = "the connection was cut"
-        after = part.stat().st_size if part.exists() else 0
-        if after == remote.size:
-            return
-        idle = 0 if after > before else idle + 1
-        if idle > len(PAUSES):
+        if part.exists() and part.stat().st_size > before:
+            idle = 0
+        elif idle == len(PAUSES):
             raise _Failed(why)
-        time.sleep(PAUSES[max(0, idle - 1)])
+        else:
+            time.sleep(PAUSES[idle])
+            idle += 1
 
 
 def _attempt(url: str, remote: Remote, part: Path, held: int, report: Callable[[str, int, int], None]) -> None:
@@ -112,11 +108,11 @@ def _attempt(url: str, remote: Remote, part: Path, held: int, report: Callable[[
             raise _Failed(f"its file has {done + int(length)} bytes, not the {remote.size} of the published one")
         with _opened(part, "ab" if continued else "wb") as file:
             while data := answer.read(min(_PIECE, remote.size - done + 1)):
-                _put(file, data, part)
                 done += len(data)
-                report(f"downloading {remote.name}", min(done, remote.size), remote.size)
                 if done > remote.size:
-                    return
+                    raise _Failed(f"it sends more than the {remote.size} bytes of the published one")
+                _put(file, data, part)
+                report(f"downloading {remote.name}", done, remote.size)
 
 
 def _opened(part: Path, mode: str):
