@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dcgan.errors import UserError
+
 from .source import Skipped
 
 SKIPPED, NAMES = "skipped.jsonl", "names.jsonl"  # the logs of an entry of the cache
@@ -68,6 +70,10 @@ class Dataset:
         first, last, _ = piece.indices(len(self))
         if (first, last) == (0, len(self)):
             return self
+        if first >= last:
+            raise UserError(
+                f"{self.name}[{start}:{stop}]: there are {len(self)} pictures, and none of them is in this range"
+            )
         return replace(
             self,
             images=self.images[piece],
