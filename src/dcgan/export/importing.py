@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -76,19 +77,21 @@ class Imported:
 
 
 class _Settings:
-    """In place of pytorch_GAN_zoo's and Lightning's classes of settings, which are bags of attributes: a bag alike."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        vars(self)[key] = value
+    """In place of pytorch_GAN_zoo's object of settings, which is a bag of attributes: a bag alike."""
 
 
-SETTINGS = (
-    "models.utils.config.BaseConfig",
-    "pytorch_lightning.utilities.parsing.AttributeDict",
-    "lightning.pytorch.utilities.parsing.AttributeDict",
-    "lightning_fabric.utilities.data.AttributeDict",
-    "lightning.fabric.utilities.data.AttributeDict",
-)
+STAND_INS = [
+    (_Settings, "models.utils.config.BaseConfig"),
+    *(
+        (OrderedDict, f"{module}.AttributeDict")  # Lightning's dict of settings
+        for module in (
+            "pytorch_lightning.utilities.parsing",
+            "lightning.pytorch.utilities.parsing",
+            "lightning_fabric.utilities.data",
+            "lightning.fabric.utilities.data",
+        )
+    ),
+]
 
 
 def import_run(paths: Sequence[Path], out: Path | None = None, z: str = "normal") -> Imported:
@@ -170,7 +173,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
 def _pickle(path: Path) -> Mapping[str, Any]:
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals([(_Settings, name) for name in SETTINGS]):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(STAND_INS):
             warnings.simplefilter("ignore")  # of old formats
             held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
