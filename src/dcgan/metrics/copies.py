@@ -1,0 +1,103 @@
+"""Whether a subject's pictures are copies: memorisation.py, asked by pixels and by features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcgan import data
+from dcgan.console import Console
+from dcgan.errors import UserError
+from dcgan.metrics import sets
+from dcgan.metrics.features import Extractor
+from dcgan.metrics.memorisation import Memory, memorisation
+from dcgan.metrics.result import Figure, Neighbours, Result
+from dcgan.metrics.sets import Pictures
+from dcgan.metrics.subject import Subject
+
+ASKED, HELD_OUT, SEEN = 2000, 5000, 50_000  # samples, held-out and training pictures that are compared, at most
+PIXELS = 1 << 27  # numbers in the samples, and in the held-out pictures, that are compared as they are
+SHOWN = 8  # samples that are shown with their neighbours
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was compared, and what came of it."""
+
+    by: str
+    samples: Pictures
+    compared: int  # training pictures
+    held_out: Pictures
+    found: Memory
+    nearest: np.ndarray  # [N]: numbers of training pictures
+
+
+def copies(result: Result, judged: Subject, extractor: Extractor, unseen: data.Dataset, console: Console) -> None:
+    seen = training(judged)
+    order = sets.of_dataset(seen, judged.seed).first(judged.count)
+    most = max(100, PIXELS // seen.images[0].size)
+    samples = judged.samples.first(min(ASKED, most))
+    others = sets.of_dataset(unseen, judged.seed).first(min(HELD_OUT, most))
+
+    def views(pictures: Pictures) -> list[Pictures]:
+        return [pictures, pictures.mirrored()] if judged.mirrored else [pictures]
+
+    def features(pictures: Pictures) -> np.ndarray:
+        return sets.features(extractor, pictures, console)
+
+    with console.progress("nearest pictures, by pixels", None):
+        rows = seen.images[:SEEN]
+        mine, theirs = ([view.flat() for view in views(pictures)] for pictures in (samples, others))
+        found = memorisation(mine, rows.reshape(len(rows), -1), theirs)
+    _add(result, judged, seen, Asked("pixels", samples, len(rows), others, found, found.nearest))
+
+    some = others.first(judged.count)
+    mine, theirs = ([features(view) for view in views(pictures)] for pictures in (samples, some))
+    found = memorisation(mine, features(order), theirs)
+    numbers = data.Stream(seen, judged.seed).order(0)[found.nearest]
+    _add(result, judged, seen, Asked(extractor.name, samples, order.count, some, found, numbers))
+
+    verdicts = {figure.ok for figure in result.figures.values() if figure.goal is not None}
+    verdict = "it cannot be told" if None in verdicts else "no sign of copies"
+    result.notes.append(
+        f"Copied: the share of samples that are copies, from how often the nearest picture is one of {len(seen):,} "
+        f"trained on, not of {others.count:,} held out ({some.count:,} by features); ± what chance does: "
+        f"{'copies were found' if False in verdicts else verdict}."
+    )
+
+
+def training(judged: Subject) -> data.Dataset:
+    """What a subject's generator has seen."""
+    if judged.config is not None and judged.training is None:
+        raise UserError(
+            f"--metrics memory: the pictures that the run was trained on ({judged.config.data}) are not here, or have "
+            "changed; leave it out"
+        )
+    return judged.reference if judged.training is None else judged.training
+
+
+def _add(result: Result, judged: Subject, seen: data.Dataset, asked: Asked) -> None:
+    found, samples = asked.found, asked.samples
+    scale = len(seen) / asked.compared  # a copy of a picture that is not compared goes unnoticed
+    protocol = {
+        "samples": {"of": judged.name, "count": samples.count},
+        "training": {"of": seen.name, "count": asked.compared, "among": len(seen)},
+        "held_out": {"of": asked.held_out.name, "count": asked.held_out.count, "order": asked.held_out.seeds},
+        "mirrored_too": judged.mirrored,
+        "median_distance": float(np.median(found.distances)),
+        "median_distance_held_out": float(np.median(found.held_out)),
+    }
+    result.add(
+        Figure(
+            f"copied ({asked.by})",
+            found.copied * scale,
+            protocol,
+            samples.seeds,
+            goal=found.goal * scale,
+            ok=found.ok,
+            floor=found.floor * scale,
+            error=found.error * scale,
+        )
+    )
+    few = np.argsort(found.distances, kind="stable")[:SHOWN]
+    shown = np.concatenate([samples.read(int(row), int(row) + 1) for row in few])
+    result.neighbours[asked.by] = Neighbours(found.distances, found.held_out, shown, seen.images[asked.nearest[few]])

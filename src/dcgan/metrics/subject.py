@@ -1,0 +1,114 @@
+"""What is judged, and against what: a run and its training pictures, or two sets of pictures."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcgan import data, sample
+from dcgan.config import Config
+from dcgan.console import Console
+from dcgan.data import published
+from dcgan.data.spec import BUILT_IN, Spec
+from dcgan.errors import UserError
+from dcgan.folder import Folder
+from dcgan.metrics import sets
+from dcgan.metrics.sets import Pictures
+from dcgan.sample import Model
+
+HELD_OUT = 5000  # pictures of a built-in or published set that no run on it has seen
+
+
+@dataclass(frozen=True)
+class Subject:
+    name: str
+    samples: Pictures
+    reference: data.Dataset
+    count: int  # of reference pictures that are taken, at most ...
+    seed: int  # ... and what chose them
+    config: Config | None = None  # of the run that drew the samples
+    training: data.Dataset | None = None  # what that run learned from, where it is here
+
+    @property
+    def real(self) -> Pictures:
+        return sets.of_dataset(self.reference, self.seed)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the generator has seen the pictures mirrored too."""
+        return self.config is not None and self.config.mirror
+
+
+def find(
+    what: "Spec | Model", against: Spec | None, count: int, last: bool, seed: int, device: str, console: Console
+) -> Subject:
+    with console.data_progress() as progress:
+        if isinstance(what, Model):
+            return _of_run(what, "the model", against, count, seed, progress)
+        if isinstance(what, (str, Path)) and (Folder(what).exists or Path(what).suffix == ".safetensors"):
+            return _of_run(sample.load(what, device, last=last), str(what), against, count, seed, progress)
+        if against is None:
+            raise UserError(f"{what}: it is not a run, so say what to compare it with: --against DATA")
+        judged = data.open(what, progress=progress)
+        reference = data.open(against, size=judged.size, channels=judged.channels, progress=progress)
+        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, count, seed)
+
+
+def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
+    config = model.config
+    reference = None if against is None else _like(config, against, progress)
+    training = None
+    try:
+        training = _like(config, config.data, progress, dedup=config.dedup)
+        if training.fingerprint != config.fingerprint:
+            training = None
+            raise UserError(
+                f"{config.data}: these are not the pictures that the run was trained on (they have changed since, or "
+                "others go by that name); say what to compare with: --against DATA"
+            )
+    except UserError:
+        if reference is None:
+            raise
+    name = f"{name}, step {model.header.step:,}"
+    pool = training if reference is None else reference
+    assert pool is not None
+    return Subject(name, sets.of_model(model, count, name), pool, count, seed, config, training)
+
+
+def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:
+    """Pictures like those that were learned from, but never seen: the user's, another part of a published set, or
+    built-in ones drawn anew."""
+    learned = subject.config.data if subject.config else subject.reference.name
+    name, part = re.match(r"([^:\[]*):?([a-z]*)", learned).groups()  # type: ignore[union-attr]
+    seed = 0
+    if spec is None and name in BUILT_IN:
+        spec, seed = f"{name}:{HELD_OUT}", 1
+    elif spec is None and name in published.SETS and part != "all":
+        parts = list(published.SETS[name])
+        spec = f"{name}:{next(one for one in parts if one not in (part or parts[0], 'all'))}"
+    if spec is None:
+        raise UserError(
+            f"--metrics memory: pictures like {learned} that were not trained on are wanted beside those that were; "
+            "name some with --held-out DATA, or leave it out"
+        )
+    seen = subject.training or subject.reference
+    with console.data_progress() as progress:
+        if subject.config is not None:
+            return _like(subject.config, spec, progress, seed)
+        return data.open(spec, size=seen.size, channels=seen.channels, seed=seed, progress=progress)
+
+
+def _like(config: Config, spec: Spec, progress: Callable, seed: int = 0, dedup: bool = False) -> data.Dataset:
+    """Pictures made to fit as the run's were."""
+    return data.open(
+        spec,
+        size=config.size,
+        channels=config.channels,
+        fit=config.fit,
+        background=config.background,
+        fast=config.fast,
+        max_bad=config.max_bad,
+        dedup=dedup,
+        seed=seed,
+        progress=progress,
+    )

@@ -1,0 +1,100 @@
+"""What generated pictures show, against what true ones show, both read by the same reader (reader.py): its faults then
+stand on both sides. For labelled sets it reads the class, for the built-in pictures every factor they were drawn from.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from dcgan.console import Console
+from dcgan.metrics.result import Figure, Result
+from dcgan.metrics.sets import PART, Pictures, Progress
+from dcgan.metrics.subject import Subject
+
+SURE = 0.8  # above this confidence a picture counts as readable
+CONTROL = 1000  # pictures whose pixels are shuffled
+BINS = 10  # of a continuous factor, each with as many true pictures
+
+
+class Read(Protocol):
+    values: dict[str, np.ndarray]  # [N] each; categories int, -1 where hidden; continuous float, NaN where hidden
+    confidence: np.ndarray  # [N]
+
+
+class Reader(Protocol):
+    def read(self, images: np.ndarray) -> Read: ...
+
+
+class Reading(NamedTuple):
+    values: dict[str, np.ndarray]
+    confidence: np.ndarray
+
+    @property
+    def sure(self) -> np.ndarray:
+        return self.confidence > SURE
+
+    def part(self, start: int, stop: int) -> "Reading":
+        return Reading({name: held[start:stop] for name, held in self.values.items()}, self.confidence[start:stop])
+
+
+def read(reader: Reader, pictures: Pictures, progress: Progress = lambda done: None) -> Reading:
+    parts = []
+    for start in range(0, pictures.count, PART):
+        stop = min(start + PART, pictures.count)
+        parts.append(reader.read(pictures.read(start, stop)))
+        progress(stop)
+    values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
+    return Reading(values, np.concatenate([part.confidence for part in parts]))
+
+
+def coverage(fake: Reading, real: Reading) -> dict[str, float]:
+    """For each factor the overlap of its distributions among readable pictures, sum of min(p, q): 1 where they agree,
+    0 where nothing true is drawn."""
+    if not fake.sure.any() or not real.sure.any():
+        return dict.fromkeys(real.values, 0.0)
+    return {name: _overlap(fake.values[name][fake.sure], held[real.sure]) for name, held in real.values.items()}
+
+
+def _overlap(fake: np.ndarray, real: np.ndarray) -> float:
+    if real.dtype.kind == "f":
+        edges = np.unique(np.nanquantile(real, np.linspace(0, 1, BINS + 1)[1:-1])) if (~np.isnan(real)).any() else []
+        fake, real = (np.where(np.isnan(v), -1, np.searchsorted(edges, v, side="right")) for v in (fake, real))
+    kinds = np.union1d(fake, real)
+    p, q = ((held[:, None] == kinds).mean(0) for held in (fake, real))
+    return float(np.minimum(p, q).sum())
+
+
+def tell(result: Result, judged: Subject, reader: Reader, console: Console) -> None:
+    """Readable, confidence, and class balance or factor coverage, each beside its floor and its control."""
+    real = judged.real
+    half = min(judged.count, real.count // 2)
+
+    def reading(pictures: Pictures) -> Reading:
+        with console.progress(f"reading {pictures.name}", pictures.count) as bar:
+            return read(reader, pictures, bar.update)
+
+    drawn, true = reading(judged.samples), reading(real.first(2 * half))
+    left, right = true.part(0, half), true.part(half, 2 * half)
+    three = drawn, right, reading(real.first(min(CONTROL, judged.count)).shuffled())
+    protocol = {
+        "samples": {"of": judged.name, "count": judged.samples.count},
+        "reference": {"of": real.name, "count": half, "order": real.seeds},
+        "sure_above": SURE,
+    }
+
+    def add(name: str, values: Iterable[float], about: dict[str, Any]) -> None:
+        value, floor, control = (float(value) for value in values)
+        result.add(Figure(name, value, protocol | about, judged.samples.seeds, floor=floor, control=control))
+
+    add("readable", (one.sure.mean() for one in three), {})
+    add("confidence", (one.confidence.mean() for one in three), {})
+    overlaps = each, floor, _ = [coverage(one, left) for one in three]
+    labelled = list(left.values) == ["class"]
+    name = "class balance" if labelled else "factor coverage"
+    add(name, (np.mean(list(one.values())) for one in overlaps), {"each": each, "each_floor": floor})
+    least = ", ".join(sorted(each, key=lambda factor: each[factor] - floor[factor])[:3])
+    result.notes.append(
+        f"Readable: read with a confidence above {SURE:g}. {name.capitalize()}: "
+        + ("overlap of the classes' shares." if labelled else f"mean overlap of distributions; least covered: {least}.")
+    )
