@@ -33,7 +33,8 @@ def pair(c: Config, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     networks.measure(G, [(z, y)])
     last = G.out[0] if isinstance(G.out, nn.Sequential) else G.out.linear.conv
     before = torch.atanh if c.output == "tanh" else torch.logit
-    last.weight /= before(G.eval()(z, y).double()).std().float()  # its last function is now given values of spread 1
+    drawn = G.eval()(z, y).double().clamp(-1 + 1e-9 if c.output == "tanh" else 1e-9, 1 - 1e-9)
+    last.weight /= before(drawn).std().float()  # its last function is now given values of spread 1
     networks.measure(G, [(z, y)])
     networks.measure(D, [(G(z, y), y)])
     return G.eval(), D.eval()
@@ -45,7 +46,7 @@ def model(preset: str = "default", **settings) -> Model:
 
 
 def write(
-    path: Path, preset: str = "default", seed: int = 0, classes: tuple[str, ...] | None = None, **settings
+    path: Path, preset: str = "default", seed: int = 0, class_names: tuple[str, ...] | None = None, **settings
 ) -> Folder:
     """The folder of a run at its last step."""
     c = config(preset, **settings)
@@ -53,6 +54,6 @@ def write(
     G, D = pair(c, seed)
     parts = {"G_ema": G, "D": D}
     tensors = {f"{name}.{key}": t.contiguous() for name, net in parts.items() for key, t in net.state_dict().items()}
-    checkpoint.write(folder.last, tensors, Header(c, c.steps or 0, 60.0, classes))
+    checkpoint.write(folder.last, tensors, Header(c, c.steps or 0, 60.0, class_names))
     folder.config_file.write_text(c.to_json())
     return folder
