@@ -93,6 +93,8 @@ def _refused(what: str, error: Exception) -> UserError:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.LocalTokenNotFoundError) or status in (401, 403):
         why = "the Hub wants to know who you are, or does not let you; log in with `hf auth login`, and check the name"
+    elif status is None and isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
+        why = f"it cannot be kept here ({error.strerror}); free some space, or set HF_HOME to another place"
     elif isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled) or status is None:
         why = f"the Hub cannot be reached ({type(error).__name__}); check the connection, and try again"
     elif status == 404:
