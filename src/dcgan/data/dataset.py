@@ -12,9 +12,9 @@ import numpy as np
 from dcgan.errors import UserError
 
 from .source import Skipped
+from .streamed import Streamed
 
 SKIPPED, NAMES = "skipped.jsonl", "names.jsonl"  # the logs of an entry of the cache
-DIGEST = 16  # bytes of BLAKE2b that stand for a prepared picture
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Dataset:
         return self.images.shape[1:3]
 
     @property
+    def streamed(self) -> bool:
+        """Whether the pictures are decoded when they are looked at."""
+        return isinstance(self.images, Streamed)
+
+    @property
     def channels(self) -> int:
         return self.images.shape[3]
 
@@ -58,6 +63,8 @@ class Dataset:
     @property
     def skipped(self) -> list[Skipped]:
         """Everything found that is not used, in order, with its reason."""
+        if self.folder is None:  # an array has none; streamed pictures know theirs
+            return [replace(one, path=_joined(self.root, one.path)) for one in getattr(self.images, "skipped", ())]
         return [Skipped(_joined(self.root, name), reason, bad) for name, reason, bad in self.skipped_below()]
 
     def skipped_below(self) -> Iterator[list]:
@@ -92,30 +99,3 @@ def skipped_lines(folder: Path) -> Iterator[list]:
 def _joined(root: str, name: str) -> str:
     """A file's path as the user would type it."""
     return f"{root.rstrip('/')}/{name}" if root and name else root or name
-
-
-def digests(images: np.ndarray) -> np.ndarray:
-    """uint8 [N, DIGEST]: what stands for each picture."""
-    each = b"".join(hashlib.blake2b(image, digest_size=DIGEST).digest() for image in np.ascontiguousarray(images))
-    return np.frombuffer(each, np.uint8).reshape(len(images), DIGEST)
-
-
-def seal(
-    images: np.ndarray,
-    labels: np.ndarray | None = None,
-    classes: tuple[str, ...] | None = None,
-    known: np.ndarray | None = None,
-) -> str:
-    """A set's fingerprint; `known` are its digests. Beyond a gigabyte without them, 65,536 rows speak for all."""
-    hasher = hashlib.sha256(json.dumps([images.shape, classes]).encode())
-    if known is not None:
-        hasher.update(known.tobytes())
-    else:
-        rows = (
-            range(len(images)) if images.nbytes <= 1 << 30 else np.linspace(0, len(images) - 1, 1 << 16, dtype=np.int64)
-        )
-        for i in range(0, len(rows), 1024):
-            hasher.update(digests(images[rows[i : i + 1024]]).tobytes())
-    if labels is not None:
-        hasher.update(labels.astype("<i8").tobytes())
-    return hasher.hexdigest()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .dataset import digests
+from .fingerprint import digests
 from .source import KINDS, Block, Drawing, Pixels, Unreadable
 
 FITS = ("crop", "pad", "squash")

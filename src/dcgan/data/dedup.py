@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from . import cache, prepare, table
-from .dataset import NAMES, SKIPPED, Dataset, digests
+from .dataset import NAMES, SKIPPED, Dataset
+from .fingerprint import digests
 
 _SIDE = 16
 _ALIKE = 0.997  # correlation

@@ -27,9 +27,11 @@ from dcgan.errors import UserError
 from dcgan.files import write_whole
 
 from . import cache, children, decode, table
-from .dataset import NAMES, SKIPPED, Dataset, seal, skipped_lines
+from .dataset import NAMES, SKIPPED, Dataset, skipped_lines
 from .decode import Options
+from .fingerprint import seal
 from .source import Block, Pictures, Source
+from .streamed import Streamed
 
 Progress = Callable[[str, int, int], None]  # what is done ("preparing faces"), how much of it, of how much
 Result = dict[str, Any]  # decode.block's
@@ -82,6 +84,10 @@ def prepare(source: Source, wanted: Wanted, how: How) -> Dataset:
     final = _place(source, wanted)
     if (same := final.with_name(final.name + SAME)).is_file():
         final = final.with_name(same.read_text("ascii"))
+    if not final.exists() and _exceeds(source, wanted, final.with_name(final.name + ".part")):
+        what = f"{source.name} is larger than the free disk: it is decoded while it is read"
+        how.report(what, 0, source.pictures.count)
+        return stream(source, wanted, how)
 
     def write(part: Path) -> None:
         _write(source, wanted, part, how)
@@ -105,6 +111,48 @@ def _name_same(source: Source, wanted: Wanted, part: Path, final: Path) -> None:
             place = _place(source, replace(wanted, size=size, channels=channels))
             if place != final and not place.exists():
                 write_whole(place.with_name(place.name + SAME), final.name.encode())
+
+
+def _bytes(pictures: Pictures, wanted: Wanted, channels: int) -> int:
+    height, width = wanted.size or pictures.size or DEFAULT_SIZE
+    return pictures.count * height * width * channels
+
+
+def _exceeds(source: Source, wanted: Wanted, part: Path) -> bool:
+    """Whether the prepared pictures would not fit, and can be had without."""
+    pictures = source.pictures
+    if pictures.pick is None or pictures.light or source.identity[0] == "drawn":
+        return False
+    place = next(place for place in (part, *part.absolute().parents) if place.exists())
+    held = sum(path.stat().st_size for path in part.glob("*"))
+    return _bytes(pictures, wanted, wanted.channels or pictures.channels or 3) > shutil.disk_usage(place).free + held
+
+
+def stream(source: Source, wanted: Wanted, how: How) -> Dataset:
+    """Nothing prepared: each picture is decoded when it is looked at."""
+    if source.array is not None or source.identity[0] == "drawn":
+        return prepare(source, wanted, how)
+    pictures = source.pictures
+    if pictures.pick is None:
+        raise UserError(
+            f"{source.root or source.name}: pictures of this kind are read only one after another, and cannot be "
+            "streamed; unpack them to a folder, or pack them as plain .tar shards"
+        )
+    channels = wanted.channels or pictures.channels or _natural_channels(pictures)
+    options = wanted.options(wanted.size or pictures.size or DEFAULT_SIZE, channels)
+    about = json.dumps([FORMAT, source.identity, asdict(options)], sort_keys=True)
+    images = Streamed(source.name, pictures, options, how.max_bad, how.workers)
+    facts = {"bad": sum(one.bad for one in pictures.skipped), "kinds": {}, "sizes": {}}
+    return Dataset(
+        source.name,
+        images,  # type: ignore[arg-type] -- an array as far as it is used
+        "streamed " + hashlib.sha256(about.encode()).hexdigest(),
+        pictures.labels,
+        pictures.classes,
+        pictures.factors,
+        facts,
+        root=source.root,
+    )
 
 
 def _as_it_lies(source: Source, wanted: Wanted) -> Dataset | None:
@@ -186,7 +234,7 @@ def check_bad(source: Source, bad: int, good: int, folder: Path, max_bad: float)
 
 
 def _write(source: Source, wanted: Wanted, part: Path, how: How) -> None:
-    pictures = source.load()
+    pictures = source.pictures
     while True:
         with table.Writer(part, logs=(SKIPPED, NAMES)) as writer:
             try:
@@ -202,15 +250,14 @@ def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Wr
     notes = writer.notes
     known_bad = sum(one.bad for one in pictures.skipped)
     total = pictures.count + known_bad
-    size = wanted.size or pictures.size or DEFAULT_SIZE
     if not notes:
         channels = wanted.channels or pictures.channels or _natural_channels(pictures)
         notes |= {"next": 0, "channels": channels, "bad": known_bad, "kinds": {}, "sizes": {}}
-        cache.check_space(pictures.count * size[0] * size[1] * channels, f"preparing {source.name}")
+        cache.check_space(_bytes(pictures, wanted, channels), f"preparing {source.name}")
         for one in pictures.skipped:
             writer.line(SKIPPED, [one.path, one.reason, one.bad])
     must_be_grey = wanted.channels is None and pictures.channels is None and notes["channels"] == 1
-    options = wanted.options(size, notes["channels"])
+    options = wanted.options(wanted.size or pictures.size or DEFAULT_SIZE, notes["channels"])
     kinds, sizes = Counter(notes["kinds"]), Counter(notes["sizes"])
     last = time.monotonic()
     for block, result in _results(pictures, options, notes["next"], how.workers):

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -204,6 +205,7 @@ class Pictures:
     factors: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     names: Sequence[str] = ()  # of the files, where they are known beforehand
+    shards: np.ndarray | None = None  # in which of the source's files each picture lies, where these are few and large
     light: bool = False
 
     def blocks(self, start: int, most: int) -> Iterator[Block]:
@@ -234,3 +236,7 @@ class Source:
     load: Callable[[], Pictures]
     root: str = ""
     array: np.ndarray | None = None
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        return self.load()

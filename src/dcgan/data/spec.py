@@ -20,6 +20,7 @@ from . import published, readers
 from .dataset import Dataset
 from .decode import FITS
 from .prepare import How, Progress, Wanted, prepare
+from .prepare import stream as streamed
 from .source import Skipped, Source
 
 BUILT_IN = ("faces", "rooms", "numbers")
@@ -39,11 +40,13 @@ def open_data(
     fast: bool = False,
     max_bad: float = 0.1,
     dedup: bool | str = False,
+    stream: bool = False,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The prepared set; from the cache where it has been prepared before. `seed` is of the built-in pictures."""
+    """The prepared set; from the cache where it has been prepared before. With `stream`, pictures are decoded when they
+    are looked at instead. `seed` is of the built-in pictures."""
     if isinstance(spec, Dataset):
         return spec
     size = (size, size) if isinstance(size, int) else size
@@ -58,7 +61,7 @@ def open_data(
     wanted = Wanted(size, channels, fit, _colour(background), fast)
     how = How(max_bad, workers, progress) if progress else How(max_bad, workers)
     source, (start, stop) = find(spec, max(size) if size else None, seed, how.report)
-    dataset = prepare(source, wanted, how).part(start, stop)
+    dataset = (streamed if stream else prepare)(source, wanted, how).part(start, stop)
     return _deduplicated(dataset, dedup, how.report) if dedup else dataset
 
 

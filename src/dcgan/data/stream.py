@@ -4,13 +4,17 @@ Epoch e goes through a permutation of (seed, e); a picture's mirror and shift de
 is the same whoever asks for it, however often, and no place in the data has to be saved.
 """
 
+from concurrent.futures import Future
+
 import numpy as np
 
 from dcgan.errors import UserError
 
 from .dataset import Dataset
+from .streamed import Streamed, windowed
 
 _MASK = 2**64 - 1
+_AHEAD = 4  # batches of streamed pictures that are decoded before they are asked for
 
 
 class Stream:
@@ -25,14 +29,18 @@ class Stream:
             )
         self.dataset, self.seed, self.mirror, self.translate = dataset, seed, mirror, translate
         self._orders: dict[int, np.ndarray] = {}
+        self._ahead: dict[tuple[int, int], list[Future]] = {}
 
     def batch(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray | None]:
         """uint8 [m, H, W, C] and labels [m]: pictures position to position + m, counted from the start of training."""
         index, epoch = self.numbers(position, m)
-        images = self.dataset.images[index]
+        if isinstance(self.dataset.images, Streamed):
+            images, shown = self._decoded(self.dataset.images, position, m, index)
+        else:
+            images, shown = self.dataset.images[index], index
         if self.mirror or self.translate:
             images = self._moved(images, epoch, index)
-        return images, None if self.dataset.labels is None else self.dataset.labels[index]
+        return images, None if self.dataset.labels is None else self.dataset.labels[shown]
 
     def numbers(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray]:
         """Which pictures those are, and in which epoch each stands: int64 [m] both."""
@@ -49,10 +57,24 @@ class Stream:
         ever, and does not promise Generator.permutation.)"""
         if epoch not in self._orders:
             key = np.array([self.seed & _MASK, epoch], dtype=np.uint64)
-            raw = np.random.Philox(key=key).random_raw(len(self.dataset))
+            random = np.random.Philox(key=key)
+            raw = random.random_raw(len(self.dataset))
+            images = self.dataset.images
+            streamed = isinstance(images, Streamed)
+            order = windowed(images.pictures.shards, raw, random) if streamed else np.argsort(raw, kind="stable")
             before = {old: self._orders[old] for old in (epoch - 1,) if old in self._orders}
-            self._orders = before | {epoch: np.argsort(raw, kind="stable")}
+            self._orders = before | {epoch: order}
         return self._orders[epoch]
+
+    def _decoded(self, images: Streamed, position: int, m: int, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What stands at these numbers; the batches that come next are decoded meanwhile."""
+        places = [position + k * m for k in range(_AHEAD + 1)]
+        held = {place: self._ahead[place, m] for place in places if (place, m) in self._ahead}
+        for place in places:
+            if place not in held:
+                held[place] = images.request(index if place == position else self.numbers(place, m)[0])
+        self._ahead = {(place, m): futures for place, futures in held.items() if place != position}
+        return images.gather(held[position])
 
     def _moved(self, images: np.ndarray, epoch: np.ndarray, index: np.ndarray) -> np.ndarray:
         m, height, width = images.shape[:3]

@@ -80,7 +80,7 @@ def _pictures(root: str, paths: list[Path]) -> Pictures:
 
     packed = any(_is_packed(path) for path in paths)
     how = {"read": read} if packed else {"pick": pick}
-    return Pictures(len(index.names), **how, labels=labels, classes=classes, skipped=skipped)
+    return Pictures(len(index.names), **how, labels=labels, classes=classes, skipped=skipped, shards=places[:, 0])
 
 
 def _look_through(path: Path, number: int, prefix: str, index: _Index) -> None:
