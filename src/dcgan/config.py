@@ -73,6 +73,9 @@ class Config:
     fast: bool = _picture(False, "decode JPEGs straight at the target size: quicker, a little softer")
     max_bad: float = _picture(0.1, "fraction of unreadable files above which nothing is trained", low=0, high=1)
     dedup: bool = _picture(False, "leave out exact and near duplicates")
+    stream: bool = _picture(
+        False, "decode pictures while training, not before; sets larger than the disk are streamed of themselves"
+    )
     mirror: bool = _picture(False, "show each picture mirrored half of the time")
     translate: int = _picture(0, "shift each picture by up to so many pixels", low=0, high=64)
 

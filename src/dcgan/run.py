@@ -34,7 +34,7 @@ from dcgan.losses import LOSSES, Loss
 DEFAULT_STEPS = 10_000  # where neither --steps nor --minutes nor the preset says
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
 FRAMES = 120  # at most, in the animation
-PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup")  # settings that prepare the data
+PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup", "stream")  # what prepares the data
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,7 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
         size=(height, width),
         channels=channels,
         fingerprint=dataset.fingerprint,
+        stream=dataset.streamed,
         precision=precision,
         classes=len(dataset.classes or ()) if config.conditional else 0,
         threads=config.threads or torch.get_num_threads(),

@@ -62,6 +62,10 @@ def open_data(
     how = How(max_bad, workers, progress) if progress else How(max_bad, workers)
     source, (start, stop) = find(spec, max(size) if size else None, seed, how.report)
     dataset = (streamed if stream else prepare)(source, wanted, how).part(start, stop)
+    if dedup and dataset.streamed:
+        raise UserError(
+            "--dedup: to compare all pictures they have to be prepared, and these are streamed; leave one out"
+        )
     return _deduplicated(dataset, dedup, how.report) if dedup else dataset
 
 
