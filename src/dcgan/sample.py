@@ -23,7 +23,7 @@ from dcgan.folder import Folder
 
 CHUNK = 32  # every forward pass has this batch, the last one padded: equal shapes, equal bits
 
-Points = Sequence[int | str | latents.Point] | np.ndarray
+Points = int | str | latents.Point | Sequence[int | str | latents.Point] | np.ndarray
 
 
 class Model:
@@ -37,7 +37,7 @@ class Model:
     def latents(self, points: Points) -> tuple[np.ndarray, np.ndarray | None]:
         """z [N, z_dim], and the labels [N] of a conditional run, of seeds, words or points."""
         c = self.config
-        read = [latents.parse(str(p)) if not isinstance(p, latents.Point) else p for p in points]
+        read = [_point(p) for p in _several(points)]
         saved = self.folder.saved if self.folder else None
         z = [latents.resolve(p, c.z_dim, c.z, saved) for p in read]
         labels = [p.seed % c.classes if p.label is None else p.label for p in read] if c.conditional else None
@@ -52,13 +52,15 @@ class Model:
         return np.stack(z), None if labels is None else np.array(labels)
 
     def sample(self, points: Points) -> np.ndarray:
-        """uint8 [N, H, W, C] of seeds, of points in words, or of `latents.Point`s."""
+        """uint8 [N, H, W, C] of seeds, of points in words, or of `latents.Point`s; of one alone too."""
+        points = _several(points)
         if len(points) == 0:
             return np.zeros((0, *(self.config.size or ()), self.config.channels or 0), np.uint8)
         return np.concatenate(list(self.stream(points)))
 
     def stream(self, points: Points) -> Iterator[np.ndarray]:
         """The same in chunks, for more pictures than memory holds."""
+        points = _several(points)
         for start in range(0, len(points), CHUNK):
             z, labels = self.latents(points[start : start + CHUNK])
             yield self.generate(z, labels)
@@ -107,6 +109,8 @@ class Model:
 
     def _chunks(self, network: Callable, x: Tensor, labels: Sequence[int] | np.ndarray | None) -> Tensor:
         """`in_chunks`, with the labels checked."""
+        if not self.config.conditional and labels is not None:
+            raise UserError("labels: this run was not trained with classes; leave them out")
         if not self.config.conditional:
             return in_chunks(network, x, None, self.device)
         if labels is None or len(labels) != len(x):
@@ -118,6 +122,18 @@ class Model:
         if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.config.classes:
             raise UserError(f"labels: classes go from 0 to {self.config.classes - 1}")
         return in_chunks(network, x, y, self.device)
+
+
+def _several(points: Points) -> Sequence[int | str | latents.Point] | np.ndarray:
+    return [points] if isinstance(points, (int, str, latents.Point)) else points
+
+
+def _point(given: int | str | latents.Point) -> latents.Point:
+    if isinstance(given, (int, np.integer)):  # -3 is no seed, whereas "-3" are words: seed 3 turned round
+        if not 0 <= given <= latents.MAX_SEED:
+            raise UserError(f"seed {given}: it must be a whole number from 0 to {latents.MAX_SEED}")
+        return latents.Point((latents.Term(1.0, (int(given),)),))
+    return given if isinstance(given, latents.Point) else latents.parse(str(given))
 
 
 @torch.inference_mode()
