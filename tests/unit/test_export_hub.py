@@ -12,7 +12,7 @@ from huggingface_hub import errors
 from PIL import Image
 
 import untrained
-from dcgan import data, hub, images, sample
+from dcgan import __version__, data, hub, images, sample
 from dcgan.cli import main
 from dcgan.errors import UserError
 from dcgan.export import publishing
@@ -80,7 +80,7 @@ def test_what_is_pushed_draws_the_same_when_it_is_read_back(run, there, tmp_path
     code, out, err = cli(capsys, "push", run, "ann/faces", "--license", "mit", "--private", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["address"] == "https://huggingface.co/ann/faces"
-    assert there.calls == [("create", "ann/faces", True, True), ("commit", "dcgan 0.1.0, step 5")]
+    assert there.calls == [("create", "ann/faces", True, True), ("commit", f"dcgan {__version__}, step 5")]
     assert sorted(os.listdir(there.root / "ann/faces")) == ["README.md", "config.json", "grid.png", "model.safetensors"]
     code, out, _ = cli(capsys, "sample", "hf:ann/faces@v1", "--seeds", "3", "--out", tmp_path / "3.png", "--json")
     assert (code, json.loads(out)["points"]) == (0, ["3"])
