@@ -407,6 +407,7 @@ def data(
             background=chosen.background,
             fast=chosen.fast,
             dedup=chosen.dedup,
+            stream=chosen.stream,
             progress=progress,
         )
     if out:
@@ -552,6 +553,72 @@ def push(
 
     done = publishing.push(run, repository, license=license, private=private, overwrite=overwrite)
     print(json.dumps(done.as_json()) if json_out else done.in_words())
+
+
+@app.command
+def evaluate(
+    what: Annotated[str, Parameter(name="RUN")],
+    /,
+    *,
+    against: str | None = None,
+    metrics: str = "fid,kid,pr",
+    features: str = "lite0",
+    count: int = 5000,
+    held_out: str | None = None,
+    last: Annotated[bool, Parameter(negative="")] = False,
+    figure: Path | None = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """How good a run's pictures are, or a folder's: each figure beside its floor, its control and its protocol.
+
+    Parameters
+    ----------
+    what
+        A run's folder, a checkpoint, or pictures in any form that `train` takes.
+    against
+        Pictures to compare with, in any such form. [default: those that the run was trained on]
+    metrics
+        Some of fid, kid, pr (precision, recall, density, coverage), memory (are they copies?) and truth (what a reader
+        sees: classes, or the built-in pictures' factors), or all.
+    features
+        Of what network: lite0; inception (of the published FIDs; fetched once, 96 MB), or a file: .onnx, .pt2,
+        TorchScript.
+    count
+        Pictures to draw, and to compare with, at most.
+    held_out
+        For memory: pictures like the training ones, not trained on. [default: another part of a published set, or
+        built-in ones drawn anew]
+    last
+        The last checkpoint, where the best one is kept too.
+    figure
+        For memory: draw the distances and the nearest pictures into this PNG.
+    """
+    from dcgan.metrics import evaluate as measures
+
+    console = Console(quiet=quiet, stderr=json_out)
+    asked = measures.METRICS if metrics == "all" else tuple(name.strip() for name in metrics.split(","))
+    done = measures.evaluate(
+        what,
+        against,
+        metrics=asked,
+        count=count,
+        features=features,
+        held_out=held_out,
+        last=last,
+        console=console,
+    )
+    if figure:
+        from dcgan import files, plots
+
+        if not done.neighbours:
+            raise UserError(f"--figure {figure}: it shows the nearest pictures; add memory to --metrics")
+        files.write_new(figure, plots.neighbours(done.neighbours), overwrite)
+    if json_out:
+        print(json.dumps(done.as_json()))
+    else:
+        console.say(done.in_words())
 
 
 app.register_install_completion_command(help="Let this shell complete dcgan's verbs and flags.")

@@ -21,6 +21,7 @@ from typing import Any
 from dcgan.errors import UserError, suggest
 
 Size = tuple[int, int]  # height, width in pixels
+PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup", "stream")  # settings of data.open
 OWN = ("network", "loss", "optimizer")  # may be a Python object of the user's: recorded as "own:its_name"
 
 

@@ -25,7 +25,7 @@ import dcgan
 from dcgan import algorithm, checkpoint, data, files, images, latents, networks, plots, sample
 from dcgan.algorithm import Batch, Optimizers, Progress, State
 from dcgan.checkpoint import Header
-from dcgan.config import PRESETS, Config, flag, show_size
+from dcgan.config import PICTURES, PRESETS, Config, flag, show_size
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
@@ -34,7 +34,6 @@ from dcgan.losses import LOSSES, Loss
 DEFAULT_STEPS = 10_000  # where neither --steps nor --minutes nor the preset says
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
 FRAMES = 120  # at most, in the animation
-PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup", "stream")  # what prepares the data
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def sync_folder(path: Path) -> None:
 def clear() -> int:
     """Remove all that is kept there; returns the bytes freed."""
     freed = 0
-    for part in ("prepared", "downloads", "unpacked", "features"):
+    for part in ("prepared", "downloads", "unpacked", "features", "readers"):
         folder = home() / part
         for path in folder.rglob("*"):
             with contextlib.suppress(OSError):

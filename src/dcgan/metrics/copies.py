@@ -47,7 +47,7 @@ def copies(result: Result, judged: Subject, extractor: Extractor, unseen: data.D
     with console.progress("nearest pictures, by pixels", None):
         rows = seen.images[:SEEN]
         mine, theirs = ([view.flat() for view in views(pictures)] for pictures in (samples, others))
-        found = memorisation(mine, rows.reshape(len(rows), -1), theirs)
+        found = memorisation(mine, rows, theirs)
     _add(result, judged, seen, Asked("pixels", samples, len(rows), others, found, found.nearest))
 
     some = others.first(judged.count)
@@ -76,26 +76,26 @@ def training(judged: Subject) -> data.Dataset:
 
 
 def _add(result: Result, judged: Subject, seen: data.Dataset, asked: Asked) -> None:
-    found, samples = asked.found, asked.samples
-    scale = len(seen) / asked.compared  # a copy of a picture that is not compared goes unnoticed
+    found, samples = asked.found.scaled(len(seen) / asked.compared), asked.samples
     protocol = {
         "samples": {"of": judged.name, "count": samples.count},
         "training": {"of": seen.name, "count": asked.compared, "among": len(seen)},
         "held_out": {"of": asked.held_out.name, "count": asked.held_out.count, "order": asked.held_out.seeds},
         "mirrored_too": judged.mirrored,
+        "verbatim": found.verbatim,
         "median_distance": float(np.median(found.distances)),
         "median_distance_held_out": float(np.median(found.held_out)),
     }
     result.add(
         Figure(
             f"copied ({asked.by})",
-            found.copied * scale,
+            found.copied,
             protocol,
             samples.seeds,
-            goal=found.goal * scale,
+            goal=found.goal,
             ok=found.ok,
-            floor=found.floor * scale,
-            error=found.error * scale,
+            floor=found.floor,
+            error=found.error,
         )
     )
     few = np.argsort(found.distances, kind="stable")[:SHOWN]

@@ -44,14 +44,12 @@ def evaluate(
 
     A run is held against its own training pictures unless `against` names others. `count` samples are drawn, and as
     many reference pictures taken, in an order of the seed's. `held_out`: pictures that a run was not trained on, for
-    "memory"; `reader`: for "truth"; `last`: the last checkpoint, not the best.
+    "memory"; `reader`: for "truth", else one is taught; `last`: the last checkpoint, not the best.
     """
     console = console or Console(quiet=True)
     for name in metrics:
         if name not in METRICS:
             raise UserError(f"--metrics {name}: there is no such measure{suggest(name, METRICS)}")
-    if "truth" in metrics and reader is None:
-        raise UserError("--metrics truth: there is no reader for these pictures; leave it out")
     if count < FEW:
         raise UserError(f"--count {count}: nothing can be told from so few; ask for {FEW} or more")
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -69,6 +67,6 @@ def evaluate(
             compare.compare(result, judged, extractor, metrics, console)
         if "memory" in metrics:
             copies.copies(result, judged, extractor, subject.held_out(judged, held_out, console), console)
-    if reader is not None and "truth" in metrics:
-        truth.tell(result, judged, reader, console)
+    if "truth" in metrics:
+        truth.tell(result, judged, reader or truth.learned(judged, console), console)
     return result

@@ -13,12 +13,13 @@ al., 2020, without its cells). The distances are given too, beside those of held
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 Matrix = np.ndarray
+LEAST = 0.02  # copies fewer than this are not called such
 NUMBERS = 1 << 25  # in the rows that are compared at a time
 
 
@@ -33,13 +34,24 @@ class Memory:
 
     @property
     def goal(self) -> float:
-        """What chance seldom exceeds: three standard errors, at least 2 %; never more than half."""
-        return min(max(3 * self.error, 0.02), 0.5)
+        """What chance seldom exceeds: three standard errors, and at least LEAST."""
+        return max(3 * self.error, LEAST)
+
+    @property
+    def verbatim(self) -> float:
+        """Share of samples nearer to a training picture than half of what 99 % of held-out ones are."""
+        return float((self.distances < np.quantile(self.held_out, 0.01) / 2).mean())
 
     @property
     def ok(self) -> bool | None:
-        """Whether it is within the goal; None where so few neighbours are distinct that copies would not show."""
-        return False if self.copied > self.goal else True if 3 * self.error <= 0.5 else None
+        """Whether it is within the goal; None where so few neighbours are distinct that copies would hardly show."""
+        if self.copied > self.goal or self.verbatim > LEAST:
+            return False
+        return True if self.goal <= 0.5 else None
+
+    def scaled(self, scale: float) -> "Memory":
+        """Where one in `scale` training pictures was compared: a copy of another went unnoticed."""
+        return replace(self, copied=self.copied * scale, error=self.error * scale, floor=self.floor * scale)
 
 
 def memorisation(samples: Sequence[Matrix], seen: Matrix, held_out: Sequence[Matrix]) -> Memory:

@@ -1,12 +1,12 @@
 """What is judged, and against what: a run and its training pictures, or two sets of pictures."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dcgan import data, sample
-from dcgan.config import Config
+from dcgan.config import PICTURES, Config
 from dcgan.console import Console
 from dcgan.data import published
 from dcgan.data.spec import BUILT_IN, Spec
@@ -24,6 +24,7 @@ class Subject:
     name: str
     samples: Pictures
     reference: data.Dataset
+    spec: str  # how that was asked for
     count: int  # of reference pictures that are taken, at most ...
     seed: int  # ... and what chose them
     config: Config | None = None  # of the run that drew the samples
@@ -51,15 +52,15 @@ def find(
             raise UserError(f"{what}: it is not a run, so say what to compare it with: --against DATA")
         judged = data.open(what, progress=progress)
         reference = data.open(against, size=judged.size, channels=judged.channels, progress=progress)
-        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, count, seed)
+        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, str(against), count, seed)
 
 
 def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
     config = model.config
-    reference = None if against is None else _like(config, against, progress)
+    reference = None if against is None else _like(config, against, progress, dedup=False)
     training = None
     try:
-        training = _like(config, config.data, progress, dedup=config.dedup)
+        training = _like(config, config.data, progress)
         if training.fingerprint != config.fingerprint:
             training = None
             raise UserError(
@@ -70,16 +71,16 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
         if reference is None:
             raise
     name = f"{name}, step {model.header.step:,}"
-    pool = training if reference is None else reference
+    pool, spec = (training, config.data) if reference is None else (reference, str(against))
     assert pool is not None
-    return Subject(name, sets.of_model(model, count, name), pool, count, seed, config, training)
+    return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training)
 
 
 def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:
     """Pictures like those that were learned from, but never seen: the user's, another part of a published set, or
     built-in ones drawn anew."""
-    learned = subject.config.data if subject.config else subject.reference.name
-    name, part = re.match(r"([^:\[]*):?([a-z]*)", learned).groups()  # type: ignore[union-attr]
+    learned = subject.config.data if subject.config else subject.spec
+    name, part = parsed(learned)
     seed = 0
     if spec is None and name in BUILT_IN:
         spec, seed = f"{name}:{HELD_OUT}", 1
@@ -94,21 +95,16 @@ def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Data
     seen = subject.training or subject.reference
     with console.data_progress() as progress:
         if subject.config is not None:
-            return _like(subject.config, spec, progress, seed)
+            return _like(subject.config, spec, progress, seed=seed, dedup=False)
         return data.open(spec, size=seen.size, channels=seen.channels, seed=seed, progress=progress)
 
 
-def _like(config: Config, spec: Spec, progress: Callable, seed: int = 0, dedup: bool = False) -> data.Dataset:
+def parsed(spec: str) -> tuple[str, str]:
+    """`mnist:train[:50000]` -> its name and its part; of a path, something that is no set's name."""
+    name, _, part = spec.partition("[")[0].partition(":")
+    return name, part
+
+
+def _like(config: Config, spec: Spec, progress: Callable, **others: Any) -> data.Dataset:
     """Pictures made to fit as the run's were."""
-    return data.open(
-        spec,
-        size=config.size,
-        channels=config.channels,
-        fit=config.fit,
-        background=config.background,
-        fast=config.fast,
-        max_bad=config.max_bad,
-        dedup=dedup,
-        seed=seed,
-        progress=progress,
-    )
+    return data.open(spec, progress=progress, **{name: getattr(config, name) for name in PICTURES} | others)

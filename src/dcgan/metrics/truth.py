@@ -7,12 +7,17 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from dcgan import data
 from dcgan.console import Console
+from dcgan.data import cache, pictures
+from dcgan.errors import UserError
+from dcgan.metrics import reader
 from dcgan.metrics.result import Figure, Result
 from dcgan.metrics.sets import PART, Pictures, Progress
-from dcgan.metrics.subject import Subject
+from dcgan.metrics.subject import Subject, parsed
 
-SURE = 0.8  # above this confidence a picture counts as readable
+SURE = reader.SURE  # above this confidence a picture counts as readable
+TAUGHT, TEACHER = 8000, 7  # pictures that a reader learns from, and the seed that drew or chose them
 CONTROL = 1000  # pictures whose pixels are shuffled
 BINS = 10  # of a continuous factor, each with as many true pictures
 
@@ -24,6 +29,24 @@ class Read(Protocol):
 
 class Reader(Protocol):
     def read(self, images: np.ndarray) -> Read: ...
+
+
+def learned(judged: Subject, console: Console) -> Reader:
+    """A reader of the classes, or of the factors that the pictures were drawn from; kept in the cache."""
+    dataset, (name, _) = judged.reference, parsed(judged.spec)
+    if name in pictures.FACTORS:
+        images, factors = pictures.draw(name, range(TAUGHT), reader.SIDE, seed=TEACHER)
+        truth = reader.truths(name, factors)
+    elif dataset.labels is not None:
+        order = data.Stream(dataset, TEACHER).order(0)[:TAUGHT]
+        images, truth = dataset.images[order], {"class": dataset.labels[order]}
+    else:
+        raise UserError(
+            f"--metrics truth: {judged.spec} has neither classes nor known factors, so there is nothing to read off; "
+            "put each class in a folder of its own, or leave it out"
+        )
+    with console.progress(f"learning to read {name}", None):
+        return reader.Reader.kept(cache.home() / "readers", images, truth)
 
 
 class Reading(NamedTuple):
@@ -38,11 +61,11 @@ class Reading(NamedTuple):
         return Reading({name: held[start:stop] for name, held in self.values.items()}, self.confidence[start:stop])
 
 
-def read(reader: Reader, pictures: Pictures, progress: Progress = lambda done: None) -> Reading:
+def read(seer: Reader, shown: Pictures, progress: Progress = lambda done: None) -> Reading:
     parts = []
-    for start in range(0, pictures.count, PART):
-        stop = min(start + PART, pictures.count)
-        parts.append(reader.read(pictures.read(start, stop)))
+    for start in range(0, shown.count, PART):
+        stop = min(start + PART, shown.count)
+        parts.append(seer.read(shown.read(start, stop)))
         progress(stop)
     values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
     return Reading(values, np.concatenate([part.confidence for part in parts]))
@@ -65,14 +88,14 @@ def _overlap(fake: np.ndarray, real: np.ndarray) -> float:
     return float(np.minimum(p, q).sum())
 
 
-def tell(result: Result, judged: Subject, reader: Reader, console: Console) -> None:
+def tell(result: Result, judged: Subject, seer: Reader, console: Console) -> None:
     """Readable, confidence, and class balance or factor coverage, each beside its floor and its control."""
     real = judged.real
     half = min(judged.count, real.count // 2)
 
-    def reading(pictures: Pictures) -> Reading:
-        with console.progress(f"reading {pictures.name}", pictures.count) as bar:
-            return read(reader, pictures, bar.update)
+    def reading(shown: Pictures) -> Reading:
+        with console.progress(f"reading {shown.name}", shown.count) as bar:
+            return read(seer, shown, bar.update)
 
     drawn, true = reading(judged.samples), reading(real.first(2 * half))
     left, right = true.part(0, half), true.part(half, 2 * half)

@@ -2,11 +2,13 @@
 
     losses(lines, title)     a run's log.jsonl: both losses, D's opinions and the speed, over the steps
     architecture(config)     both networks, as figure 1 of Radford et al. draws the generator
+    neighbours(found)        samples beside their nearest training pictures, and how near they are
 
 Matplotlib takes a while to import, so each figure does it when it is drawn. Equal input gives equal bytes.
 """
 
+from dcgan.plots.copies import neighbours
 from dcgan.plots.curves import losses
 from dcgan.plots.figure1 import architecture
 
-__all__ = ["architecture", "losses"]
+__all__ = ["architecture", "losses", "neighbours"]
