@@ -130,7 +130,7 @@ def _layer(stage: Stage) -> str:
 
 
 def _duration(minutes: float) -> str:
-    if minutes < 1:
+    if minutes < 2:
         return f"{60 * minutes:.0f} seconds"
     return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
 

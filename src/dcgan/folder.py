@@ -144,9 +144,10 @@ class Folder:
         try:
             points = json.loads(_read_text(self.points_file))
             return {name: [float(value) for value in z] for name, z in points.items()}
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError):
             raise UserError(
-                f"{self.points_file}: it is damaged ({error}); delete it, and save its points anew"
+                f"{self.points_file}: it does not hold points (each a name and a list of numbers); delete it, and save "
+                "them anew"
             ) from None
 
 
