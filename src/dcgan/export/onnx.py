@@ -4,7 +4,8 @@ The file's metadata says what goes in and what comes out, and holds the run's co
 
 `--half` stores each matrix and kernel as 16-bit whole numbers and a scale for each of its outputs, behind a Cast and a
 Mul: half the bytes to download and the same arithmetic, since a runtime multiplies once, when it loads. 16-bit floats
-would take as much room, and were 3 to 6 times as far off (docs/log.md). Vectors stay whole: they are small.
+would take as much room and be 5 to 7 times as far off (1e-3 against 2e-4 from black to white, measured on a trained
+run of 64 px; 5e-4 against 8e-5 on one of MNIST). Vectors stay whole: they are small.
 """
 
 import json
