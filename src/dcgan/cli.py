@@ -273,6 +273,8 @@ def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = Fal
             f"D(x) {last['D_x']:.2f}, D(G(z)) {last['D_Gz']:.2f} (1/2 each at equilibrium)"
         )
         lines.append(f"  speed        {last['images_per_s']:.0f} images/s; {clock(last['seconds'])} of training so far")
+    if best := found["best"]:
+        lines.append(f"  score        {best['metric']} {best['score']:.4f} at its best, step {best['step']:,}")
     differences = {name: value for name, value in found["config"].items() if value != found["defaults"].get(name)}
     lines.append("  settings     " + (", ".join(f"{k} {_shown(v)}" for k, v in differences.items()) or "all default"))
     lines += [f"  {name:<12} {path}" for name, path in found["files"].items()]
@@ -289,6 +291,7 @@ def _info(path: Path) -> dict[str, Any]:
     samples = folder.sample_files()
     there = {
         "checkpoint": folder.last,
+        "best": folder.best,
         "samples": samples[-1] if samples else None,
         "timelapse": folder.timelapse_file(c.timelapse),
         "losses": folder.losses_file,
@@ -310,6 +313,7 @@ def _info(path: Path) -> dict[str, Any]:
         "finished": folder.finished(),
         "training": folder.training(),
         "last": reports[-1] if reports else None,
+        "best": min(folder.scores(), key=lambda line: line["score"], default=None),
         "files": {name: str(file) for name, file in there.items() if file and file.exists()},
         "config": {name: value for name, value in held.items() if name not in ("data", "fingerprint", "preset")},
         "defaults": json.loads(Config().to_json()),

@@ -141,6 +141,9 @@ class Config:
     report_every: int = _length(50, "steps between log lines", low=1, may_change=True)
     sample_every: int = _length(250, "steps between sample pictures", low=1, may_change=True)
     save_every: int = _length(1000, "steps between checkpoints", low=1, may_change=True)
+    evaluate_every: int = _length(
+        0, "steps between scores of the samples; the best checkpoint is kept; 0: none", low=0, may_change=True
+    )
     timelapse: str = _length("webp", "format of the animation at the end", among=("webp", "gif"), may_change=True)
 
     # Speed

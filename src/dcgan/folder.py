@@ -86,6 +86,10 @@ class Folder:
     def reports(self) -> list[dict[str, Any]]:
         return [line for line in self.lines() if "event" not in line]
 
+    def scores(self) -> list[dict[str, Any]]:
+        """What --evaluate-every measured: step, score (the lower, the better) and metric."""
+        return [line for line in self.lines() if line.get("event") == "evaluate"]
+
     def write(self, **line: Any) -> None:
         try:
             with open(self.log_file, "a", encoding="utf-8") as file:

@@ -30,6 +30,7 @@ from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.losses import LOSSES, Loss
+from dcgan.metrics import score
 
 DEFAULT_STEPS = 10_000  # where neither --steps nor --minutes nor the preset says
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
@@ -57,14 +58,17 @@ class Own:
 
     def check(self, config: Config, source: Any) -> None:
         """All that the config records as the user's own has to be handed over again."""
-        arguments = {"loss": self.loss, "optimizer": self.optimizer, "network": self.networks, "data": source}
-        for name, given in arguments.items():
+        for name, given, what, argument in (
+            ("loss", self.loss, "a loss of its own", ", loss=..."),
+            ("optimizer", self.optimizer, "an optimizer of its own", ", optimizer=..."),
+            ("network", self.networks, "networks of its own", ", networks=..."),
+            ("data", source, "pictures handed over as an array", ""),
+        ):
             held = getattr(config, name)
             if held.startswith("own:") and given is None:
-                argument = {"network": "networks=", "data": "data"}.get(name, f"{name}=")
                 raise UserError(
-                    f"{flag(name)} {held}: this run has a {name} of its own from Python, which its folder does not "
-                    f"hold; go on with dcgan.train(..., out=...) and the same {argument} there"
+                    f"{flag(name)} {held}: this run was begun in Python with {what}, which its folder does not hold; "
+                    f"go on there, with dcgan.train({'array' if name == 'data' else '...'}, out=...{argument})"
                 )
 
 
@@ -166,6 +170,8 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
             f"--conditional: {dataset.name} has no classes; put each class in a folder of its own, "
             "or leave --conditional out"
         )
+    if config.evaluate_every:
+        score.check()
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if _has_bf16(device(config.device)) else "float32"
@@ -376,6 +382,7 @@ class Session:
         self.loss = plan.own.loss or LOSSES[self.config.loss]
         self.stream = data.Stream(plan.dataset, self.config.seed, self.config.mirror, self.config.translate)
         self.watch = Watch(seconds)
+        self.scored: score.Score | None = None  # made when it is first wanted
 
     @property
     def done(self) -> float:
@@ -432,9 +439,12 @@ class Session:
                 if state.step % c.sample_every == 0 or last:
                     with watch.paused():
                         self.sample()
+                if c.evaluate_every and (state.step % c.evaluate_every == 0 or self.finished):
+                    with watch.paused():
+                        self.evaluate()
                 if state.step % c.save_every == 0 or last:
                     with watch.paused():
-                        self.save()
+                        self.save(self.folder.last)
                 if last:
                     break
         if not self.finished:
@@ -478,13 +488,25 @@ class Session:
         recipe = {"dcgan:step": str(self.state.step), "dcgan:seeds": f"0-{len(seeds) - 1}"}
         files.write_whole(self.folder.sample_file(self.state.step), images.png(images.grid(drawn), recipe))
 
-    def save(self) -> None:
+    def evaluate(self) -> None:
+        """Score the samples of fixed seeds; keep the checkpoint that scores best."""
+        self.scored = self.scored or score.Score(self.dataset, self.device, self.console)
+        with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, _):
+            value = round(self.scored(sample.Model(self.header, G, None, None, self.device)), 6)
+        step, words = self.state.step, ""
+        if value < min((line["score"] for line in self.folder.scores()), default=math.inf):
+            self.save(self.folder.best)
+            words = ", the best so far"
+        self.folder.write(event="evaluate", step=step, score=value, metric=score.METRIC)
+        self.console.say(f"step {step:,}: {score.METRIC} {value:.4f}{words}")
+
+    @property
+    def header(self) -> Header:
+        return Header(self.config, self.state.step, self.watch.seconds, self.dataset.classes)
+
+    def save(self, path: Path) -> None:
         with statistics_for_use(self.config, self.state, self.stream):
-            checkpoint.save(
-                self.folder.last,
-                self.state,
-                Header(self.config, self.state.step, self.watch.seconds, self.dataset.classes),
-            )
+            checkpoint.save(path, self.state, self.header)
 
     def finish(self) -> None:
         reports = self.folder.reports()
