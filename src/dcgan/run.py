@@ -45,6 +45,16 @@ class Own:
     optimizer: Optimizers | None = None
     networks: tuple | None = None
 
+    def __post_init__(self) -> None:
+        if self.loss is not None and not (
+            callable(getattr(self.loss, "D", 0)) and callable(getattr(self.loss, "G", 0))
+        ):
+            raise UserError(f"loss {self.loss!r}: it must be dcgan.Loss(D, G), two functions of logits, or a name")
+        if self.optimizer is not None and not callable(self.optimizer):
+            raise UserError(f"optimizer {self.optimizer!r}: it must be a function of the parameters, or a name")
+        if self.networks is not None and (len(self.networks) != 2 or not all(map(callable, self.networks))):
+            raise UserError("networks: they must be a pair (G, D) of classes, or functions, of the Config")
+
     def names(self) -> dict[str, str]:
         """What Config records of them."""
         parts = {
