@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import json
 import os
+import shlex
 import sys
 import typing
 from collections.abc import Callable
@@ -136,11 +137,12 @@ def train(
     from dcgan import run
 
     console = Console(quiet=quiet, stderr=json_out)
-    chosen = {**_toml(config_file), **{name: value for name, value in settings.items() if value is not None}}
-    preset = preset or chosen.pop("preset", None)
-    chosen.pop("preset", None)
-    data = data or chosen.pop("data", None)
-    chosen.pop("data", None)
+    typed = {name: value for name, value in settings.items() if value is not None}
+    held = _toml(config_file)
+    if typed.keys() & {"steps", "minutes"}:
+        held = {name: value for name, value in held.items() if name not in ("steps", "minutes")}
+    data, preset = data or held.pop("data", None), preset or held.pop("preset", None)
+    chosen = {name: value for name, value in (held | typed).items() if name not in ("data", "preset")}
     plan = run.plan(data, out=out, preset=preset, settings=chosen, warm=start_from, console=console)
     if dry_run:
         from dcgan import estimate
@@ -163,8 +165,8 @@ def _what_next(path: Path) -> str:
     about = {"timelapse": "how it learned", "samples": "what it draws now", "losses": "both players' losses"}
     made = [(files[name], words) for name, words in about.items() if name in files]
     verbs = [
-        (f"dcgan sample {path} --count 100", "more pictures"),
-        (f"dcgan info {path}", "all about this run"),
+        (f"dcgan sample {shlex.quote(str(path))} --count 100", "more pictures"),
+        (f"dcgan info {shlex.quote(str(path))}", "all about this run"),
         ("dcgan train FOLDER", "your own pictures"),
     ]
     width = max(len(one) for one, _ in made + verbs) + 3
@@ -179,11 +181,14 @@ def _toml(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         with open(path, "rb") as file:
-            return config.from_mapping(tomllib.load(file), f"--config {path}")
+            held = config.from_mapping(tomllib.load(file), f"--config {path}")
     except OSError as error:
         raise UserError(f"--config {path}: it cannot be read ({error.strerror}); check the name") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: it is not TOML ({error}); write lines like: width = 32") from None
+    if not isinstance(held.get("data", ""), str):
+        raise UserError(f"--config {path}: data is {held['data']!r}; write its name or path in quotes")
+    return held
 
 
 @app.command
@@ -333,7 +338,7 @@ def _progress(found: dict[str, Any]) -> str:
         return f"training     {how_far} is saved"
     if found["finished"]:
         return f"finished     {how_far}"
-    return f"stopped      {how_far}; to go on: dcgan train --out {found['path']}"
+    return f"stopped      {how_far}; to go on: dcgan train --out {shlex.quote(found['path'])}"
 
 
 @app.command
@@ -418,7 +423,9 @@ def data(
         from dcgan import files, images
 
         files.write_new(
-            out, images.png(images.grid(pictures.Stream(report.dataset, 0).batch(0, 100)[0], 10)), overwrite
+            out,
+            images.png(images.grid(pictures.Stream(report.dataset, 0).batch(0, min(100, report.images))[0], 10)),
+            overwrite,
         )
     held = report.dataset
     if json_out:
@@ -447,7 +454,7 @@ def data(
     ]
     for title, counts in (("stored as", report.kinds), ("sizes", report.sizes), ("classes", report.classes)):
         if counts:
-            lines.append(f"  {title:<11}" + _counts(counts))
+            lines.append(f"  {title:<12}" + _counts(counts))
     if held.factors:
         lines.append(f"  known       {', '.join(sorted(held.factors))}")
     lines += [f"  skipped     {one.path}: {one.reason}" for one in report.skipped[:20]]
