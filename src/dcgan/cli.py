@@ -41,7 +41,8 @@ Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that i
 
 def main(argv: list[str] | None = None) -> None:
     try:
-        app(sys.argv[1:] if argv is None else argv, exit_on_error=False, print_error=False)
+        words = sys.argv[1:] if argv is None else argv
+        app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
         _leave(usage.sentence(error))
