@@ -28,6 +28,9 @@ def pair(c: Config, seed: int = 0) -> tuple[nn.Module, nn.Module]:
         if norm.weight is not None:
             norm.weight.uniform_(0.5, 1.5)
             norm.bias.normal_(0, 0.3)
+    for name, parameter in [*G.named_parameters(), *D.named_parameters()]:
+        if name.endswith("bias") and "norm" not in name:
+            parameter.normal_(0, 0.1)
     z = torch.from_numpy(latents.draw(range(64), c.z_dim, c.z))
     y = torch.arange(64) % c.classes if c.conditional else None
     networks.measure(G, [(z, y)])

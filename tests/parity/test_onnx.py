@@ -60,7 +60,7 @@ def exported(request):
 @pytest.mark.parametrize("count", [1, 7])
 def test_it_draws_what_torch_draws_at_any_batch(exported, count):
     theirs, ours = exported.drawn(exported.whole, count)
-    assert ours.std() > 0.1  # pictures, not a grey sheet
+    assert ours.std() > 0.05  # pictures, not a grey sheet
     # float32 through a handful of layers: rounding leaves about 1e-6, a wrong constant 1e-2
     assert theirs == pytest.approx(ours, abs=1e-5)
 
@@ -82,6 +82,7 @@ def test_batch_norm_is_folded_and_nothing_of_this_machine_is_in_it(exported):
     operations = {node.op_type for node in proto.graph.node}
     assert "BatchNormalization" not in operations
     assert proto.opset_import[0].version == 20
+    assert not any(part.metadata_props or part.doc_string for part in (*proto.graph.node, *proto.graph.initializer))
     sources = str(Path(dcgan.__file__).parent).encode()
     assert not any(path in exported.whole for path in (sources, b"site-packages", b"networks.py"))
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from dcgan.errors import UserError
-from dcgan.export.about import about
 from dcgan.export.compare import LIMIT, LIMIT_HALF, compare
 from dcgan.export.pt2 import program
+from dcgan.export.public import about
 from dcgan.sample import Model
 
 OPSET = 20

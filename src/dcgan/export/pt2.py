@@ -12,9 +12,9 @@ import warnings
 import numpy as np
 import torch
 
-from dcgan.export.about import about
 from dcgan.export.compare import LIMIT, compare
 from dcgan.export.folding import folded
+from dcgan.export.public import about
 from dcgan.sample import Model
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import dcgan
 from dcgan import checkpoint, hub, images, run, sample
 from dcgan.config import Config
-from dcgan.export.about import public
+from dcgan.export.public import public
 from dcgan.sample import Model
 
 
