@@ -32,13 +32,14 @@ def flags(settings: dict[str, Any]) -> list[str]:
 
 
 def command(*words: Any) -> list[str]:
-    """The command in a process of its own."""
+    """The command's words for a process of its own."""
     return [sys.executable, "-m", "dcgan", *map(str, words)]
 
 
-def start(*words: Any, **options: Any) -> subprocess.Popen[str]:
+def start(*words: Any, program: list[str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    """The command, or another program, in a process of its own."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen(command(*words), **options)
+    return subprocess.Popen(program or command(*words), **options)
 
 
 def until(happens: Callable[[], Any], what: str, patience: float = 60) -> Any:
