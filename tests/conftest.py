@@ -115,7 +115,7 @@ def dcgan_command(dcgan_process: Callable[..., subprocess.Popen[str]]) -> Callab
 
     def call(*words: Any, **options: Any) -> Result:
         process = dcgan_process(*words, **options)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=400)
         return Result(process.returncode, out, err)
 
     return call

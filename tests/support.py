@@ -42,7 +42,7 @@ def start(*words: Any, program: list[str] | None = None, **options: Any) -> subp
     return subprocess.Popen(program or command(*words), **options)
 
 
-def until(happens: Callable[[], Any], what: str, patience: float = 60) -> Any:
+def until(happens: Callable[[], Any], what: str, patience: float = 200) -> Any:
     """Wait for something that comes soon, on however busy a machine."""
     end = time.monotonic() + patience
     while not (value := happens()):

@@ -437,6 +437,6 @@ def test_ctrl_c_while_pictures_are_prepared(dcgan_process, tmp_path, monkeypatch
     assert process.stdout.readline() == "preparing faces\n"
     until(lambda: list(tmp_path.glob("cache/prepared/*.part/images.npy")), "a picture is prepared")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert (process.returncode, err) == (130, "")
     assert os.listdir(tmp_path) == ["cache"]

@@ -11,6 +11,7 @@ from support import FACES, TINY, flags, log, reports, until
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(sys.platform == "win32", reason="signals to one process"),
 ]
 LONG = flags(TINY | {"steps": 100_000, "save_every": 20, "sample_every": 1000})
@@ -28,7 +29,7 @@ def test_a_stop_saves_and_says_how_to_go_on(number, dcgan_process, dcgan_command
     process = dcgan_process("train", FACES, *LONG, "--out", run)
     until(lambda: step(run) > 20, "it trains")
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=200)
     done = step(run)
     assert (process.returncode, err) == (128 + number, "")
     assert "stopping after this step; once more to leave at once\n" in out

@@ -360,7 +360,7 @@ def test_a_reader_that_has_enough(run):
         command("runs", "runs", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     process.stdout.close()
-    assert (process.wait(timeout=60), process.stderr.read()) == (141, "")
+    assert (process.wait(timeout=200), process.stderr.read()) == (141, "")
     process.stderr.close()
 
 
