@@ -542,6 +542,7 @@ def push(
     /,
     *,
     license: str | None = None,
+    measures: Path | None = None,
     private: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     json_out: Json = False,
@@ -556,6 +557,8 @@ def push(
         Where it goes; made where there is none.
     license
         The licence you give it, as the Hub abbreviates it: mit, cc-by-4.0 ...
+    measures
+        What `dcgan evaluate RUN --json` printed, in a file: the card shows it with its protocol.
     private
         Seen by you alone.
     overwrite
@@ -563,7 +566,9 @@ def push(
     """
     from dcgan.export import publishing
 
-    done = publishing.push(run, repository, license=license, private=private, overwrite=overwrite)
+    done = publishing.push(
+        run, repository, license=license, measures=measures, private=private, overwrite=overwrite
+    )
     print(json.dumps(done.as_json()) if json_out else done.in_words())
 
 
