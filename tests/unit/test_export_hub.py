@@ -16,6 +16,7 @@ from dcgan import __version__, data, hub, images, sample
 from dcgan.cli import main
 from dcgan.errors import UserError
 from dcgan.export import publishing
+from dcgan.metrics.result import Figure, Result
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -116,6 +117,25 @@ def test_the_card_says_how_it_was_made_and_what_it_is_for(run):
         assert words in body
     assert body.rstrip().endswith("cc-by-4.0")
     assert "license" not in publishing.card(sample.load(run), "ann/faces").split("\n---\n")[0]
+
+
+def test_the_card_shows_what_evaluate_printed(run, there, tmp_path, capsys):
+    result = Result("runs/demo, step 5", notes=["5,000 samples against as many training pictures."])
+    result.add(Figure("FID (lite0)", 12.345678, {"samples": 5000}, "0-4999", floor=1.5, control=310.25))
+    result.add(Figure("precision", 0.5, {}, "0-4999"))
+    (tmp_path / "measures.json").write_text(json.dumps(result.as_json()))
+    assert cli(capsys, "push", run, "ann/faces", "--measures", tmp_path / "measures.json")[0] == 0
+    card = (there.root / "ann/faces/README.md").read_text()
+    assert "| FID (lite0) | 12.35 | 1.5 | 310.2 |\n| precision | 0.5 |  |  |\n\n5,000 samples against" in card
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"figures": [{"name": "FID"}], "notes": []}'])
+def test_measures_that_are_none_are_refused_before_anything_is_sent(content, run, there, tmp_path, capsys):
+    if content is not None:
+        (tmp_path / "measures.json").write_text(content)
+    code, out, err = cli(capsys, "push", run, "ann/faces", "--measures", tmp_path / "measures.json")
+    assert (code, out, there.calls) == (2, "", [])
+    assert "it cannot be read as measures" in err
 
 
 def test_a_repository_that_is_there_is_left_alone(run, there, capsys):

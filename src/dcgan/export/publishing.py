@@ -15,6 +15,7 @@ from typing import Any
 import dcgan
 from dcgan import checkpoint, hub, images, run, sample
 from dcgan.config import Config
+from dcgan.errors import UserError
 from dcgan.export.public import public
 from dcgan.sample import Model
 
@@ -36,19 +37,41 @@ def push(
     repo: str,
     *,
     license: str | None = None,
+    measures: Path | None = None,
     private: bool = False,
     overwrite: bool = False,
     api: Any = None,
 ) -> Pushed:
     hub.check_name(repo)
+    measured = _measured(measures) if measures else None
     model = sample.load(path)
-    contents = package(model, repo, license)
+    contents = package(model, repo, license, measured)
     message = f"dcgan {dcgan.__version__}, step {model.header.step}"
     address = hub.publish(repo, contents, message, private=private, overwrite=overwrite, api=api)
     return Pushed(address, {name: len(content) for name, content in contents.items()})
 
 
-def package(model: Model, repo: str, license: str | None = None) -> dict[str, bytes]:
+def _measured(path: Path) -> str:
+    """What `dcgan evaluate RUN --json` printed, as a table with its protocol in words."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
+            [one["name"], *(one["protocol"].get(beside) for beside in ("floor", "control")), one["value"]]
+            for one in held["figures"]
+        ]
+        shown = [[name, *("" if cell is None else f"{cell:.4g}" for cell in cells)] for name, *cells in rows]
+        notes = [str(note) for note in held["notes"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"--measures {path}: it cannot be read as measures ({type(error).__name__}); write them with "
+            f"dcgan evaluate RUN --json > {path.name}"
+        ) from None
+    head = "| measure | of these samples | of other real pictures | of shuffled ones |\n|---|---|---|---|"
+    table = [f"| {name} | {value} | {floor} | {control} |" for name, floor, control, value in shown]
+    return "\n".join([head, *table, "", *notes])
+
+
+def package(model: Model, repo: str, license: str | None = None, measured: str | None = None) -> dict[str, bytes]:
     """The files, by name. Nothing in them says where its maker's pictures lie."""
     c = public(model.config)
     tensors = {
@@ -62,12 +85,12 @@ def package(model: Model, repo: str, license: str | None = None) -> dict[str, by
     return {
         hub.MODEL: checkpoint.as_bytes(tensors, header),
         "config.json": c.to_json().encode(),
-        "README.md": card(model, repo, license).encode(),
+        "README.md": card(model, repo, license, measured).encode(),
         "grid.png": images.png(grid),
     }
 
 
-def card(model: Model, repo: str, license: str | None = None) -> str:
+def card(model: Model, repo: str, license: str | None = None, measured: str | None = None) -> str:
     c, step = public(model.config), model.header.step
     differences = {
         field.name: getattr(c, field.name)
@@ -116,6 +139,10 @@ A seed gives the same picture everywhere.
 {settings}
 
 Settings that are not listed are the defaults of dcgan {dcgan.__version__}; `config.json` has them all.
+
+## How good it is
+
+{measured or "It was not measured for this page."}
 
 ## What it is for
 
