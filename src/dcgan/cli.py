@@ -8,7 +8,6 @@ import dataclasses
 import inspect
 import json
 import os
-import shlex
 import sys
 import typing
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from cyclopts.exceptions import CycloptsError
 import dcgan
 from dcgan import config, usage
 from dcgan.config import Config
-from dcgan.console import Console, clock
+from dcgan.console import Console
 from dcgan.errors import UserError
 
 app = App(
@@ -135,7 +134,7 @@ def train(
     dry_run
         Print the config, the networks and an estimate of time and memory; train nothing.
     """
-    from dcgan import run
+    from dcgan import about, run
 
     console = Console(quiet=quiet, stderr=json_out)
     typed = {name: value for name, value in settings.items() if value is not None}
@@ -154,25 +153,11 @@ def train(
         return
     stopped = run.train(plan, console)
     if json_out:
-        print(json.dumps(_info(plan.folder.path)))
+        print(json.dumps(about.run(plan.folder.path)))
     elif not stopped:
-        console.say(_what_next(plan.folder.path))
+        console.say(about.what_next(plan.folder.path))
     if stopped:
         sys.exit(128 + stopped)  # as shells count a process that a signal ended
-
-
-def _what_next(path: Path) -> str:
-    files = _info(path)["files"]
-    about = {"timelapse": "how it learned", "samples": "what it draws now", "losses": "both players' losses"}
-    made = [(files[name], words) for name, words in about.items() if name in files]
-    verbs = [
-        (f"dcgan sample {shlex.quote(str(path))} --count 100", "more pictures"),
-        (f"dcgan info {shlex.quote(str(path))}", "all about this run"),
-        ("dcgan train FOLDER", "your own pictures"),
-    ]
-    width = max(len(one) for one, _ in made + verbs) + 3
-    files_, next_ = ([f"  {one:<{width}}{words}" for one, words in part] for part in (made, verbs))
-    return "\n".join(["", *files_, "", "Next:", *next_])
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
@@ -257,7 +242,9 @@ def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = Fal
     figure
         Draw both networks into this PNG, as the paper's figure 1 does.
     """
-    found = _info(run)
+    from dcgan import about
+
+    found = about.run(run)
     if figure:
         from dcgan import files, plots
         from dcgan.folder import Folder
@@ -267,79 +254,15 @@ def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = Fal
     if json_out:
         print(json.dumps(found))
         return
-    last = found["last"]
-    lines = [
-        f"{found['path']}: {found['data']}, {found['size'][0]}x{found['size'][1]}, "
-        f"{ {1: 'grey', 3: 'colour', 4: 'colour and alpha'}[found['channels']] }, preset {found['preset']}",
-        f"  {_progress(found)}",
-    ]
-    if last:
-        lines.append(
-            f"  losses       D {last['loss_D']:.3f}, G {last['loss_G']:.3f}; "
-            f"D(x) {last['D_x']:.2f}, D(G(z)) {last['D_Gz']:.2f} (1/2 each at equilibrium)"
-        )
-        lines.append(f"  speed        {last['images_per_s']:.0f} images/s; {clock(last['seconds'])} of training so far")
-    if best := found["best"]:
-        lines.append(f"  score        {best['metric']} {best['score']:.4f} at its best, step {best['step']:,}")
-    differences = {name: value for name, value in found["config"].items() if value != found["defaults"].get(name)}
-    lines.append("  settings     " + (", ".join(f"{k} {_shown(v)}" for k, v in differences.items()) or "all default"))
-    lines += [f"  {name:<12} {path}" for name, path in found["files"].items()]
+    lines = about.run_in_words(found)
     if figure:
         lines.append(f"  figure       {figure}")
     print("\n".join(lines))
 
 
-def _info(path: Path) -> dict[str, Any]:
-    from dcgan.folder import Folder
-
-    folder = Folder.of(path)
-    c, header, reports = folder.config(), folder.header(), folder.reports()
-    samples = folder.sample_files()
-    there = {
-        "checkpoint": folder.last,
-        "best": folder.best,
-        "samples": samples[-1] if samples else None,
-        "timelapse": folder.timelapse_file(c.timelapse),
-        "losses": folder.losses_file,
-        "log": folder.log_file,
-    }
-    held = json.loads(c.to_json())
-    return {
-        "path": str(folder.path),
-        "data": c.data,
-        "preset": c.preset,
-        "size": list(c.size or ()),
-        "channels": c.channels,
-        "classes": list(header.classes) if header and header.classes else None,
-        "origin": header.origin if header else None,
-        "step": header.step if header else 0,
-        "steps": c.steps,
-        "minutes": c.minutes,
-        "seconds": header.seconds if header else 0.0,
-        "finished": folder.finished(),
-        "training": folder.training(),
-        "last": reports[-1] if reports else None,
-        "best": min(folder.scores(), key=lambda line: line["score"], default=None),
-        "files": {name: str(file) for name, file in there.items() if file and file.exists()},
-        "config": {name: value for name, value in held.items() if name not in ("data", "fingerprint", "preset")},
-        "defaults": json.loads(Config().to_json()),
-    }
-
-
 def _need_png(flag: str, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise UserError(f"{flag} {path}: it is written as PNG; give it a name that ends in .png")
-
-
-def _progress(found: dict[str, Any]) -> str:
-    if found["origin"]:
-        return f"imported     from {found['origin']}"
-    how_far = f"step {found['step']:,}" + (f" of {found['steps']:,}" if found["steps"] else "")
-    if found["training"]:
-        return f"training     {how_far} is saved"
-    if found["finished"]:
-        return f"finished     {how_far}"
-    return f"stopped      {how_far}; to go on: dcgan train --out {shlex.quote(found['path'])}"
 
 
 @app.command
@@ -351,12 +274,13 @@ def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
     folder
         Where to look. [default: runs]
     """
+    from dcgan import about
     from dcgan import folder as folders
 
     found, damaged = [], []
     for one in folders.runs(folder):
         try:
-            found.append(_info(one.path))
+            found.append(about.run(one.path))
         except UserError as error:  # one damaged run does not hide the others
             damaged.append({"path": str(one.path), "reason": str(error)})
     if json_out:
@@ -364,10 +288,8 @@ def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
         return
     if not found and not damaged:
         print(f"no runs in {folder} yet; begin with: dcgan train")
-    width = max((len(one["path"]) for one in found), default=0)
-    for one in found:
-        shape = "x".join(map(str, one["size"]))
-        print(f"{one['path']:<{width}}  {one['data']:<12} {shape:>8}  {one['preset']:<10}  {_progress(one)}")
+    for line in about.runs_in_lines(found):
+        print(line)
     for one in damaged:
         print(f"damaged: {one['reason']}")
 
@@ -396,6 +318,7 @@ def data(
     clear
         Remove all prepared pictures from the cache; they are made again when wanted.
     """
+    from dcgan import about
     from dcgan import data as pictures
 
     if clear:
@@ -428,47 +351,13 @@ def data(
             images.png(images.grid(pictures.Stream(report.dataset, 0).batch(0, min(100, report.images))[0], 10)),
             overwrite,
         )
-    held = report.dataset
     if json_out:
-        print(
-            json.dumps(
-                {
-                    "data": source,
-                    "name": held.name,
-                    "images": report.images,
-                    "size": list(held.images.shape[1:3]),
-                    "channels": held.images.shape[3],
-                    "sizes": dict(report.sizes),
-                    "kinds": dict(report.kinds),
-                    "classes": dict(report.classes),
-                    "factors": sorted(held.factors),
-                    "fingerprint": held.fingerprint,
-                    "skipped": [{"path": one.path, "reason": one.reason} for one in report.skipped],
-                }
-            )
-        )
+        print(json.dumps({"data": source, **about.pictures(report)}))
         return
-    height, width, channels = held.images.shape[1:]
-    lines = [
-        f"{held.name}: {report.images:,} pictures, prepared at {height}x{width}, "
-        f"{ {1: 'grey', 3: 'colour', 4: 'colour and alpha'}[channels] }"
-    ]
-    for title, counts in (("stored as", report.kinds), ("sizes", report.sizes), ("classes", report.classes)):
-        if counts:
-            lines.append(f"  {title:<12}" + _counts(counts))
-    if held.factors:
-        lines.append(f"  known       {', '.join(sorted(held.factors))}")
-    lines += [f"  skipped     {one.path}: {one.reason}" for one in report.skipped[:20]]
-    if len(report.skipped) > 20:
-        lines.append(f"  skipped     and {len(report.skipped) - 20:,} more; --json lists them all")
+    lines = about.pictures_in_words(report)
     if out:
         lines.append(f"  sheet       {out}")
     print("\n".join(lines))
-
-
-def _counts(counts: "typing.Mapping[str, int]") -> str:
-    shown = [f"{name} {number:,}" for name, number in list(counts.items())[:10]]
-    return ", ".join(shown) + (f" and {len(counts) - 10} more" if len(counts) > 10 else "")
 
 
 @app.command
@@ -566,9 +455,7 @@ def push(
     """
     from dcgan.export import publishing
 
-    done = publishing.push(
-        run, repository, license=license, measures=measures, private=private, overwrite=overwrite
-    )
+    done = publishing.push(run, repository, license=license, measures=measures, private=private, overwrite=overwrite)
     print(json.dumps(done.as_json()) if json_out else done.in_words())
 
 

@@ -20,7 +20,7 @@ FLOORS = [
     {"checkpoint"},
     {"folder"},
     {"sample"},
-    {"draw", "metrics", "plots"},
+    {"draw", "metrics", "plots", "about"},
     {"run"},
     {"estimate", "experiments", "export"},
     {"__init__"},  # the Python API
@@ -29,7 +29,7 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-WITHOUT_TORCH = ("errors", "files", "config", "images", "latents", "console", "checkpoint", "folder", "data", "cli")
+WITHOUT_TORCH = ("errors", "files", "config", "images", "latents", "console", "checkpoint", "folder", "data", "about", "cli")
 
 
 def modules(source: Path = SOURCE) -> dict[str, str]:
