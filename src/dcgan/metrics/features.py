@@ -14,9 +14,12 @@ NVIDIA's networks do. (A network is a program: use files of people you trust.)
 Every network sees batches of one size, the last one padded: a picture's numbers do not depend on its neighbours.
 """
 
+import contextlib
 import hashlib
+import logging
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +63,11 @@ class Extractor:
         with torch.inference_mode(), _exact(self.device):
             try:
                 out = self.network(self.prepare(x.to(self.device)))
-            except RuntimeError as error:
+            except (RuntimeError, AssertionError) as error:  # the latter of an exported program's bounds
                 reason = " ".join(str(error).split())[-200:]
                 raise UserError(
-                    f"--features {self.name}: it fails on pictures of {images.shape[1]}x{images.shape[2]} ({reason}); "
-                    "export it as .onnx or .pt2 with the side it was made for, or resize inside of it"
+                    f"--features {self.name}: it fails on {self.chunk} pictures of {images.shape[1]}x{images.shape[2]} "
+                    f"({reason}); export it as .onnx or .pt2 with the side it was made for, or resize inside of it"
                 ) from None
             out = out[0] if isinstance(out, (tuple, list)) else out
             if not isinstance(out, Tensor) or out.dim() < 2 or len(out) != self.chunk:
@@ -158,7 +161,8 @@ def _script(path: Path, digest: str, device: str) -> Extractor:
 
 
 def _exported(path: Path, digest: str, device: str) -> Extractor:
-    program = _opened(path, "a program of torch.export", lambda: torch.export.load(path))
+    with _tensors_alone():
+        program = _opened(path, "a program of torch.export", lambda: torch.export.load(path))
     names = program.graph_signature.user_inputs
     values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
     if len(values) != 1 or not isinstance(values[0], Tensor):
@@ -248,6 +252,23 @@ def _opened(path: Path, what: str, open_it: Callable[[], Any]) -> Any:
     except Exception as error:  # whatever a foreign file makes a parser of others raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"--features {path}: it cannot be read as {what} ({reason}); export it again") from None
+
+
+@contextlib.contextmanager
+def _tensors_alone() -> Iterator[None]:
+    """torch.export.load unpickles parts of a file, whatever they are, unless the environment forbids it; and it logs a
+    traceback where a file is none of its own, which is said in a sentence here."""
+    force, refuse = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+    before = {name: os.environ.pop(name, None) for name in (force, refuse)}
+    log = logging.getLogger("torch.export")
+    log.disabled, was = True, log.disabled
+    os.environ[force] = "1"
+    try:
+        yield
+    finally:
+        log.disabled = was
+        del os.environ[force]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def _exact(device: str):

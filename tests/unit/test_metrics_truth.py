@@ -1,0 +1,99 @@
+"""What a reader sees in generated pictures against true ones; here the reader reads the pixels themselves."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dcgan import data
+from dcgan.console import Console
+from dcgan.errors import UserError
+from dcgan.metrics import sets, truth
+from dcgan.metrics.result import Result
+from dcgan.metrics.subject import Subject, parsed
+
+QUIET = Console(quiet=True)
+
+
+class Literal:
+    """Red is the class, green a continuous factor (hidden where it is 255), blue how sure it is."""
+
+    def read(self, images):
+        red, green, blue = (images[:, 0, 0, i] for i in range(3))
+        height = np.where(green == 255, np.nan, green / 255).astype(np.float32)
+        return SimpleNamespace(values={"kind": red.astype(np.int64), "height": height}, confidence=blue / 255)
+
+
+def painted(red, green, blue) -> np.ndarray:
+    rows = np.stack(np.broadcast_arrays(red, green, blue), 1).astype(np.uint8)
+    return np.broadcast_to(rows[:, None, None], (len(rows), 8, 8, 3)).copy()
+
+
+def subject(samples: np.ndarray, real: np.ndarray) -> Subject:
+    drawn = sets.of_dataset(data.open(samples))
+    return Subject("samples", drawn, data.open(real), "array", count=1000, seed=0)
+
+
+def told(samples: np.ndarray, real: np.ndarray) -> dict:
+    result = Result("")
+    truth.tell(result, subject(samples, real), Literal(), QUIET)
+    return result.figures
+
+
+REAL = painted(np.tile(np.arange(4), 100), np.repeat(np.arange(0, 250, 5), 8), 250)
+
+
+def test_true_pictures_cover_true_pictures():
+    figures = told(REAL, REAL)
+    assert (figures["readable"].value, figures["readable"].floor) == (1, 1)
+    assert figures["confidence"].value == pytest.approx(250 / 255)
+    coverage = figures["factor coverage"]
+    # The reference is a half, drawn at random: 200 of 4 kinds and of 10 bins, each share within a few hundredths.
+    assert coverage.value > 0.9
+    assert coverage.protocol["each"]["kind"] > 0.85
+    assert abs(coverage.value - coverage.floor) < 0.1
+
+
+def test_a_missing_kind_is_missed():
+    half = painted(np.tile([0, 1], 200), np.repeat(np.arange(0, 250, 5), 8), 250)
+    each = told(half, REAL)["factor coverage"].protocol["each"]
+    assert each["kind"] == pytest.approx(0.5, abs=0.1)
+    assert each["height"] > 0.9
+
+
+def test_a_missing_stretch_is_missed():
+    low = painted(np.tile(np.arange(4), 100), np.tile(np.arange(0, 125, 5), 16), 250)
+    each = told(low, REAL)["factor coverage"].protocol["each"]
+    assert each["height"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_what_cannot_be_read_covers_nothing():
+    figures = told(painted(np.tile(np.arange(4), 100), 10, 100), REAL)
+    assert figures["readable"].value == 0
+    assert figures["factor coverage"].value == 0
+    assert figures["factor coverage"].floor > 0.9
+
+
+def test_hidden_values_are_a_kind_of_their_own():
+    hidden = painted(np.tile(np.arange(4), 100), np.where(np.arange(400) % 2, 255, 100), 250)
+    assert told(hidden, hidden)["factor coverage"].protocol["each"]["height"] > 0.85
+    assert told(REAL, hidden)["factor coverage"].protocol["each"]["height"] < 0.65
+
+
+def test_shares_overlap():
+    assert truth._overlap(np.array([0, 0, 0, 1]), np.array([0, 1, 2, 3])) == 0.5
+    assert truth._overlap(np.array([7, 8]), np.array([0, 1])) == 0
+
+
+def test_there_must_be_something_to_read():
+    with pytest.raises(UserError, match="array has neither classes nor known factors"):
+        truth.learned(subject(REAL, REAL), QUIET)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [("faces", ("faces", "")), ("mnist:train[:50000]", ("mnist", "train")), ("numbers:900", ("numbers", "900")),
+     ("./faces", ("./faces", ""))],
+)  # fmt: skip
+def test_specs_are_taken_apart(spec, name):
+    assert parsed(spec) == name
