@@ -163,6 +163,7 @@ def test_what_a_killed_process_left_is_not_trusted(tmp_path: Path, home: Path, m
     wanted = contents(entry(home)) if data.open(folder, workers=0, size=8) else {}
     shutil.rmtree(home)
     monkeypatch.setattr(prepare, "_COMMIT_EVERY", 0.0)
+    monkeypatch.setattr(prepare, "_BLOCK_BYTES", 8 * images[0].nbytes)
     real, calls = table.Writer.append, []
 
     def append(self: table.Writer, columns: dict) -> None:
@@ -202,13 +203,13 @@ def small_disk(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may mount a small file system")
 def test_full_disk(tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = genuine.folder(tmp_path / "set", genuine.pictures(300, 48, 48))
+    packed = genuine.tarred(tmp_path / "set.tar.gz", genuine.named(genuine.pictures(300, 48, 48)))
     monkeypatch.setenv("DCGAN_CACHE", str(small_disk / "cache"))
     with pytest.raises(UserError, match=r"preparing set needs 2.07 MB and 1.\d+ MB are free.*DCGAN_CACHE"):
-        data.open(folder, workers=0, size=48)
+        data.open(packed, workers=0, size=48)
     monkeypatch.setattr(cache, "check_space", lambda *_: None)  # as if another took it meanwhile
     with pytest.raises(UserError, match="the disk is full"):
-        data.open(folder, workers=0, size=48)
+        data.open(packed, workers=0, size=48)
     left = [path for path in small_disk.rglob("*") if path.is_file() and path.stat().st_size]
     assert left == []
 

@@ -15,8 +15,9 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -106,45 +107,77 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ordered(function: str, tasks: Iterable[tuple[Any, ...]], workers: int) -> Iterator[Any]:
-    """function(*task) for each task in `workers` children; answers in the order of the tasks, few of them held.
+class Pool:
+    """Some children that share the work; with no workers, everything is done here (for tests)."""
 
-    A task whose child dies is answered by the Died itself; the next task gets a new child.
-    """
-    local = threading.local()
-    children: list[Child] = []
-    closing = threading.Event()
+    def __init__(self, workers: int):
+        self._local = threading.local()
+        self._children: list[Child] = []
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="pool") if workers else None
+        self._ahead = 2 * workers
+        self._end = weakref.finalize(self, _shut, self._threads, self._children)
 
-    def run(task: tuple[Any, ...]) -> Any:
-        if closing.is_set():
-            return None
-        if getattr(local, "child", None) is None:
-            local.child = Child()
-            children.append(local.child)
+    def submit(self, function: str, *arguments: Any) -> "Future[Any]":
+        """The answer to come. If the child dies over it, the answer is the Died itself, and the next call gets a new
+        child."""
+        if self._threads is not None:
+            return self._threads.submit(_ask, self._local, self._children, function, arguments)
+        done: Future[Any] = Future()
+        done.set_result(_found(function)(*arguments))
+        return done
+
+    def ordered(self, function: str, tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """function(*task) for each task; answers in the order of the tasks, few of them held."""
+        pending: deque[Future[Any]] = deque()
         try:
-            return local.child.call(function, *task)
-        except Died as death:
-            local.child = None
-            return death
-
-    pending: deque[Future[Any]] = deque()
-    threads = ThreadPoolExecutor(workers)
-    try:
-        for task in tasks:
-            pending.append(threads.submit(run, task))
-            if len(pending) > 2 * workers:
+            for task in tasks:
+                pending.append(self.submit(function, *task))
+                if len(pending) > self._ahead:
+                    yield pending.popleft().result()
+            while pending:
                 yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        closing.set()
-        for future in pending:
-            future.cancel()
-        for child in children:
-            child.process.kill()
-        threads.shutdown()
-        for child in children:
-            child.close()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def close(self) -> None:
+        self._end()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _ask(local: threading.local, started: list[Child], function: str, arguments: tuple[Any, ...]) -> Any:
+    """In one of a pool's threads, which has a child of its own. (No thread holds the pool: that ends with its user.)"""
+    if getattr(local, "child", None) is None:
+        local.child = Child()
+        started.append(local.child)
+    try:
+        return local.child.call(function, *arguments)
+    except Died as death:
+        started.remove(local.child)
+        local.child = None
+        return death
+
+
+def _shut(threads: ThreadPoolExecutor | None, started: list[Child]) -> None:
+    if threads is not None:
+        threads.shutdown(wait=False, cancel_futures=True)
+        for child in started:
+            child.process.kill()  # what a thread waits for does not come any more
+        with contextlib.suppress(RuntimeError):  # the garbage collector may have called us in one of these threads
+            threads.shutdown()
+    for child in started:
+        child.close()
+
+
+def _found(function: str) -> Callable[..., Any]:
+    """ "decode:block" -> dcgan.data.decode.block"""
+    module, name = function.split(":")
+    return getattr(importlib.import_module(f"dcgan.data.{module}"), name)
 
 
 def serve() -> None:
@@ -168,8 +201,7 @@ def serve() -> None:
             if question is None:
                 value = next(running, None) if running is not None else None
             else:
-                module, name = question["call"].split(":")
-                value = getattr(importlib.import_module(f"dcgan.data.{module}"), name)(*question["arguments"])
+                value = _found(question["call"])(*question["arguments"])
                 if inspect.isgenerator(value):
                     running = value
                     value = next(running, None)

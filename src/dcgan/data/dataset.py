@@ -57,7 +57,7 @@ class Dataset:
         path = self.folder / NAMES if self.folder else None
         if path is None or not path.stat().st_size:
             return None
-        lines = path.read_text("ascii").splitlines()
+        lines = path.read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines[self.start : self.start + len(self)]]
 
     @property
@@ -92,7 +92,7 @@ class Dataset:
 
 
 def skipped_lines(folder: Path) -> Iterator[list]:
-    with open(folder / SKIPPED, encoding="ascii") as lines:
+    with open(folder / SKIPPED, encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 

@@ -253,8 +253,16 @@ def lost(block: Block, options: Options, why: str) -> dict[str, Any]:
     return _part(none, np.empty(0, dtype=np.int64), [[block.names[0], why]], {}, {}, 0)
 
 
-def natural_channels(block: Block, i: int) -> int | None:
-    """1, 3 or 4 for one picture, from its header where that is enough; None where it cannot be read."""
+def natural_channels(message: dict[str, Any]) -> list[int | None]:
+    """1, 3 or 4 for each picture of a block; None where it cannot be read."""
+    block = unpacked(message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [_natural(block, i) for i in range(len(block))]
+
+
+def _natural(block: Block, i: int) -> int | None:
+    """From the header where that is enough."""
     try:
         raw = block.load(i)
         image = Image.fromarray(raw) if isinstance(raw, np.ndarray) else Image.open(io.BytesIO(raw))

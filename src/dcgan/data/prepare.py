@@ -27,6 +27,7 @@ from dcgan.errors import UserError
 from dcgan.files import write_whole
 
 from . import cache, children, decode, table
+from .children import Pool
 from .dataset import NAMES, SKIPPED, Dataset, skipped_lines
 from .decode import Options
 from .fingerprint import seal
@@ -40,8 +41,7 @@ SAME = ".same"  # <key>.same holds the name of the entry that is what this key w
 FORMAT = 1  # part of the key: raise it when the same source and options would give other pixels
 DEFAULT_SIZE = (64, 64)  # where neither the source nor the user has one
 INDEX = "index.json"
-_FEW = 256  # pictures that are often done before children have started
-_SOON = 0.5  # s
+_FEW = 16  # pictures that are not worth another child
 _BLOCK_BYTES = 4 << 20  # of prepared pixels in a block, so that memory does not grow with the size of a picture
 _COMMIT_EVERY = 1.0  # s; what a kill costs at most
 _SIZES_KEPT = 1000  # different sizes counted one by one
@@ -70,8 +70,12 @@ class How:
     """What has no influence on the result."""
 
     max_bad: float = 0.1
-    workers: int | None = None  # processes; None: one a core; 0: none, all in this one
+    workers: int | None = None  # processes; None: one a core; 0: none, all in this one (for tests)
     report: Progress = silent
+
+    def pool(self, count: int) -> Pool:
+        """Children for so many pictures."""
+        return Pool(min(children.cores() if self.workers is None else self.workers, -(-count // _FEW)))
 
 
 class _Colourful(Exception):
@@ -138,10 +142,11 @@ def stream(source: Source, wanted: Wanted, how: How) -> Dataset:
             f"{source.root or source.name}: pictures of this kind are read only one after another, and cannot be "
             "streamed; unpack them to a folder, or pack them as plain .tar shards"
         )
-    channels = wanted.channels or pictures.channels or _natural_channels(pictures)
+    pool = how.pool(pictures.count)
+    channels = wanted.channels or pictures.channels or _natural_channels(pictures, pool)
     options = wanted.options(wanted.size or pictures.size or DEFAULT_SIZE, channels)
     about = json.dumps([FORMAT, source.identity, asdict(options)], sort_keys=True)
-    images = Streamed(source.name, pictures, options, how.max_bad, how.workers)
+    images = Streamed(source.name, pictures, options, how.max_bad, pool)
     facts = {"bad": sum(one.bad for one in pictures.skipped), "kinds": {}, "sizes": {}}
     return Dataset(
         source.name,
@@ -236,9 +241,9 @@ def check_bad(source: Source, bad: int, good: int, folder: Path, max_bad: float)
 def _write(source: Source, wanted: Wanted, part: Path, how: How) -> None:
     pictures = source.pictures
     while True:
-        with table.Writer(part, logs=(SKIPPED, NAMES)) as writer:
+        with table.Writer(part, logs=(SKIPPED, NAMES)) as writer, how.pool(pictures.count) as pool:
             try:
-                _append(source, pictures, wanted, writer, how)
+                _append(source, pictures, wanted, writer, how, pool)
                 _finish(pictures, writer)
                 return
             except _Colourful:
@@ -246,12 +251,12 @@ def _write(source: Source, wanted: Wanted, part: Path, how: How) -> None:
         shutil.rmtree(part)
 
 
-def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Writer, how: How) -> None:
+def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Writer, how: How, pool: Pool) -> None:
     notes = writer.notes
     known_bad = sum(one.bad for one in pictures.skipped)
     total = pictures.count + known_bad
     if not notes:
-        channels = wanted.channels or pictures.channels or _natural_channels(pictures)
+        channels = wanted.channels or pictures.channels or _natural_channels(pictures, pool)
         notes |= {"next": 0, "channels": channels, "bad": known_bad, "kinds": {}, "sizes": {}}
         cache.check_space(_bytes(pictures, wanted, channels), f"preparing {source.name}")
         for one in pictures.skipped:
@@ -260,7 +265,7 @@ def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Wr
     options = wanted.options(wanted.size or pictures.size or DEFAULT_SIZE, notes["channels"])
     kinds, sizes = Counter(notes["kinds"]), Counter(notes["sizes"])
     last = time.monotonic()
-    for block, result in _results(pictures, options, notes["next"], how.workers):
+    for block, result in _results(pictures, options, notes["next"], pool):
         if must_be_grey and result["natural"] > 1:
             raise _Colourful
         kept = result["kept"]
@@ -290,18 +295,12 @@ def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Wr
         raise UserError(f"{source.root or source.name}: it holds no pictures")
 
 
-def _results(pictures: Pictures, options: Options, start: int, workers: int | None) -> Iterator[tuple[Block, Result]]:
+def _results(pictures: Pictures, options: Options, start: int, pool: Pool) -> Iterator[tuple[Block, Result]]:
     """Each block from picture `start` on, in order, and what became of it."""
-    as_is = pictures.light and pictures.size == (options.height, options.width)
-    if workers == 0 or as_is or pictures.count <= _FEW:
-        begun = time.monotonic()
-        for block in pictures.blocks(start, 1024 if as_is else 8):
+    if pictures.light and pictures.size == (options.height, options.width):
+        for block in pictures.blocks(start, 1024):
             yield block, decode.decoded(block, options)
-            start += len(block)
-            if workers != 0 and not as_is and time.monotonic() - begun > _SOON:
-                break
-        else:
-            return
+        return
     count = max(1, min(128, _BLOCK_BYTES // (options.height * options.width * options.channels)))
     sent: deque[Block] = deque()
 
@@ -310,37 +309,31 @@ def _results(pictures: Pictures, options: Options, start: int, workers: int | No
             sent.append(block)
             yield block.message(), asdict(options)
 
-    for result in children.ordered("decode:block", tasks(), workers or children.cores()):
+    for result in pool.ordered("decode:block", tasks()):
         block = sent.popleft()
-        if isinstance(result, dict):
-            yield block, result
+        if isinstance(result, children.Died):
+            yield from _one_by_one(block, options, pool)
         else:
-            yield from _one_by_one(block, options)
+            yield block, result
 
 
-def _one_by_one(block: Block, options: Options) -> Iterator[tuple[Block, Result]]:
+def _one_by_one(block: Block, options: Options, pool: Pool) -> Iterator[tuple[Block, Result]]:
     """A child died over this block: find over which picture, and go on without it."""
-    child = children.Child()
-    try:
-        for i in range(len(block)):
-            one = block.only(i)
-            try:
-                yield one, child.call("decode:block", one.message(), asdict(options))
-            except children.Died as death:
-                child = children.Child()
-                yield one, decode.lost(one, options, f"its decoder {death}")
-    finally:
-        child.close()
+    for i in range(len(block)):
+        one = block.only(i)
+        result = pool.submit("decode:block", one.message(), asdict(options)).result()
+        died = isinstance(result, children.Died)
+        yield one, decode.lost(one, options, f"its decoder {result}") if died else result
 
 
-def _natural_channels(pictures: Pictures) -> int:
+def _natural_channels(pictures: Pictures, pool: Pool) -> int:
     """1, 3 or 4: what a sample of the pictures is; the first in colour settles it."""
     seen = set()
     for block in pictures.sample(32):
-        for i in range(len(block)):
-            seen.add(decode.natural_channels(block, i))
-            if 3 in seen:
-                return 3
+        answer = pool.submit("decode:natural_channels", block.message()).result()
+        seen |= {3} if isinstance(answer, children.Died) else set(answer)
+        if 3 in seen:
+            return 3
     seen.discard(None)
     return seen.pop() if len(seen) == 1 else 3
 

@@ -29,7 +29,7 @@ class Stream:
             )
         self.dataset, self.seed, self.mirror, self.translate = dataset, seed, mirror, translate
         self._orders: dict[int, np.ndarray] = {}
-        self._ahead: dict[tuple[int, int], list[Future]] = {}
+        self._ahead: dict[tuple[int, int], list[tuple[list[int], Future]]] = {}
 
     def batch(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray | None]:
         """uint8 [m, H, W, C] and labels [m]: pictures position to position + m, counted from the start of training."""

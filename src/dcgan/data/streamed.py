@@ -5,10 +5,8 @@ arrays of numbers. What is asked for ahead (`request`) is decoded by child proce
 read gives way to the next one that can, whoever asks: what stands at a number depends on the number alone.
 """
 
-import threading
-import weakref
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from dcgan.errors import UserError
 
 from . import children, decode
+from .children import Pool
 from .decode import Options
 from .source import Pictures, Skipped
 
@@ -30,16 +29,13 @@ class Streamed:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, name: str, pictures: Pictures, options: Options, max_bad: float, workers: int | None):
+    def __init__(self, name: str, pictures: Pictures, options: Options, max_bad: float, pool: Pool):
         assert pictures.pick is not None
         self.name, self.pictures, self.options, self.max_bad = name, pictures, options, max_bad
         self.shape = (pictures.count, options.height, options.width, options.channels)
         self.bad: dict[int, Skipped] = {}
         self._seen = 0
-        self._local, self._lock = threading.local(), threading.Lock()
-        self._threads = ThreadPoolExecutor(workers or children.cores(), thread_name_prefix="streamed")
-        self._children: list[children.Child] = []
-        weakref.finalize(self, _end, self._threads, self._children)
+        self._pool = pool
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -65,61 +61,55 @@ class Streamed:
         """The pictures [n, H, W, C] and the numbers [n] of those that stand there."""
         return self.gather(self.request(index))
 
-    def request(self, index: np.ndarray) -> list[Future]:
+    def request(self, index: np.ndarray) -> list[tuple[list[int], Future]]:
         """Have these decoded; `gather` then gives them."""
         parts = (index[i : i + _AT_ONCE].tolist() for i in range(0, len(index), _AT_ONCE))
-        return [self._threads.submit(self._decode, part) for part in parts]
+        return [(part, self._ask(part)) for part in parts]
 
-    def gather(self, requested: Sequence[Future]) -> tuple[np.ndarray, np.ndarray]:
-        answers = [future.result() for future in requested]
+    def gather(self, requested: Sequence[tuple[list[int], Future]]) -> tuple[np.ndarray, np.ndarray]:
+        answers = [self._settled(numbers, future) for numbers, future in requested]
         if not answers:
             return np.empty((0, *self.shape[1:]), np.uint8), np.empty(0, np.int64)
         return np.concatenate([answer[0] for answer in answers]), np.concatenate([answer[1] for answer in answers])
 
-    def _decode(self, numbers: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    def _ask(self, numbers: list[int]) -> Future:
+        block = self.pictures.pick(numbers)  # type: ignore[misc] -- checked at the start
+        return self._pool.submit("decode:block", block.message(), asdict(self.options))
+
+    def _settled(self, numbers: list[int], future: Future) -> tuple[np.ndarray, np.ndarray]:
+        """The answer, with the next readable picture where one cannot be read."""
         images = np.empty((len(numbers), *self.shape[1:]), np.uint8)
         shown = np.array(numbers, dtype=np.int64)
         missing = np.arange(len(numbers))
-        while len(missing):
-            result = self._ask(shown[missing].tolist())
-            kept = result["kept"]
-            images[missing[kept]] = result["images"]
+        while True:
+            kept, decoded = self._judged(shown[missing].tolist(), future.result())
+            images[missing[kept]] = decoded
             missing = np.delete(missing, kept)
+            if not len(missing):
+                return images, shown
             shown[missing] = (shown[missing] + 1) % len(self)
-        return images, shown
+            future = self._ask(shown[missing].tolist())
 
-    def _ask(self, numbers: list[int]) -> dict[str, Any]:
-        block = self.pictures.pick(numbers)  # type: ignore[misc] -- checked at the start
-        if getattr(self._local, "child", None) is None:
-            self._local.child = children.Child()
-            self._children.append(self._local.child)
-        try:
-            result = self._local.child.call("decode:block", block.message(), asdict(self.options))
-        except children.Died as death:
-            self._local.child = None
+    def _judged(self, numbers: list[int], result: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the numbers were decoded, and their pictures; what could not be is counted, and stops it if much."""
+        if isinstance(result, children.Died):
             if len(numbers) > 1:
-                parts = [self._ask([number]) for number in numbers]
-                kept = np.array([i for i, part in enumerate(parts) if len(part["kept"])], dtype=np.int64)
-                return {"kept": kept, "images": np.concatenate([part["images"] for part in parts])}
-            result = decode.lost(block, self.options, f"its decoder {death}")
-        with self._lock:
-            self._seen += len(numbers)
-            lost = np.delete(np.arange(len(numbers)), result["kept"]).tolist()
-            for i, (name, reason) in zip(lost, result["skipped"], strict=True):
-                self.bad[numbers[i]] = Skipped(name, reason)
-            if len(self.bad) > self.max_bad * max(self._seen, _ENOUGH) or len(self.bad) == len(self):
-                one = next(iter(self.bad.values()))
-                raise UserError(
-                    f"{self.name}: {len(self.bad)} of the {self._seen} pictures looked at so far cannot be read, more "
-                    f"than --max-bad {self.max_bad:g} allows ({one.path}: {one.reason})"
-                )
-        return result
-
-
-def _end(threads: ThreadPoolExecutor, started: list[children.Child]) -> None:
-    threads.shutdown(wait=False, cancel_futures=True)
-    for child in started:
-        child.close()
+                each = [self._judged([number], self._ask([number]).result()) for number in numbers]
+                kept = np.array([i for i, (here, _) in enumerate(each) if len(here)], dtype=np.int64)
+                return kept, np.concatenate([images for _, images in each])
+            block = self.pictures.pick(numbers)  # type: ignore[misc]
+            result = decode.lost(block, self.options, f"its decoder {result}")
+        self._seen += len(numbers)
+        lost = np.delete(np.arange(len(numbers)), result["kept"]).tolist()
+        for i, (name, reason) in zip(lost, result["skipped"], strict=True):
+            self.bad[numbers[i]] = Skipped(name, reason)
+        if len(self.bad) > self.max_bad * max(self._seen, _ENOUGH) or len(self.bad) == len(self):
+            one = next(iter(self.bad.values()))
+            raise UserError(
+                f"{self.name}: {len(self.bad)} of the {self._seen} pictures looked at so far cannot be read, more "
+                f"than --max-bad {self.max_bad:g} allows ({one.path}: {one.reason})"
+            )
+        return result["kept"], result["images"]
 
 
 def windowed(shards: np.ndarray | None, raw: np.ndarray, more: np.random.Philox) -> np.ndarray:

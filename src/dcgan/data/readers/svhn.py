@@ -28,7 +28,7 @@ def read(path: Path, split: str | None = None) -> Source:
 
 
 def _pictures(path: Path) -> Pictures:
-    memory = _GIB + 4 * path.stat().st_size  # SVHN's files grow by a quarter when unpacked
+    memory = _GIB * (2 + 4 * path.stat().st_size // _GIB)  # SVHN's files grow by a quarter when unpacked
     shape, y = apart.call("svhn:describe", path, memory=memory)
     labels = classes = None
     if y is not None:
