@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import dcgan
-from dcgan import algorithm, checkpoint, data, files, images, latents, networks, plots, sample
+from dcgan import algorithm, checkpoint, data, files, hub, images, latents, networks, plots, sample
 from dcgan.algorithm import Batch, Optimizers, Progress, State
 from dcgan.checkpoint import Header
 from dcgan.config import PICTURES, PRESETS, Config, flag, show_size
@@ -242,7 +242,7 @@ def _warm(warm: Path | str | None, folder: Folder | None) -> Path | None:
     """The checkpoint to take weights from; a run that goes on has its own."""
     if warm is None or (folder is not None and folder.last.is_file()):
         return None
-    path = Path(warm)
+    path = hub.model(warm) if hub.is_hub(warm) else Path(warm)
     file = Folder.of(path).last if path.is_dir() else path
     if not file.is_file():
         why = "nothing is saved in it yet; train it on" if path.is_dir() else "there is no such run or checkpoint"
