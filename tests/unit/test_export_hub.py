@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import huggingface_hub
 import numpy as np
 import pytest
+import torch
 from huggingface_hub import errors
 from PIL import Image
 
+import dcgan.run
 import untrained
 from dcgan import __version__, data, hub, images, sample
 from dcgan.cli import main
@@ -93,6 +95,15 @@ def test_what_is_pushed_draws_the_same_when_it_is_read_back(run, there, tmp_path
     assert np.array_equal(images.read_picture(tmp_path / "3.png"), ours.sample([3])[0])
     pictures = ours.sample(range(4))
     assert np.array_equal(theirs.score(pictures), ours.score(pictures))
+
+
+def test_training_starts_from_what_was_pushed(run, there, tmp_path):
+    publishing.push(run, "ann/faces")
+    settings = {"size": 32, "width": 4, "steps": 1, "precision": "float32"}
+    plan = dcgan.run.plan("faces:32", out=tmp_path / "on", settings=settings, warm="hf:ann/faces")
+    state, _ = dcgan.run._start(plan, "cpu")
+    assert all(torch.equal(p, q) for p, q in zip(state.G.parameters(), sample.load(run).G.parameters(), strict=True))
+    assert all(torch.equal(p, q) for p, q in zip(state.D.parameters(), sample.load(run).D.parameters(), strict=True))
 
 
 def test_nothing_of_the_sender_is_in_it(run, there, capsys):
