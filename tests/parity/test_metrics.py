@@ -134,7 +134,7 @@ def inception_tensors() -> dict[str, torch.Tensor]:
 
 
 def test_inception_is_torch_fidelitys():
-    """On copied noise for weights: torch-fidelity 0.4.0, feature layer 2048, with its resize as TensorFlow 1 does it."""
+    """On copied noise for weights: torch-fidelity 0.4.0, feature layer 2048, with TensorFlow 1's resize."""
     held = inception_tensors()
     assert len(held) == 5 * 94
     network = inception.Inception(held).to(memory_format=torch.channels_last)

@@ -160,7 +160,7 @@ def test_support_on_a_line():
     found = support(real, fake, k=1, k_density=2)
     assert found.precision == 0.5
     assert found.recall == 1  # the ball round 0.5 reaches 4.5, and the other way round
-    # Real balls, to the second neighbour and open, have radii 2, 1, 1, 1, 1, 2: 0.5 is in the first two, 4.5 in the last.
+    # Open balls to the second neighbour have radii 2, 1, 1, 1, 1, 2: 0.5 is in the first two, 4.5 in the last.
     assert found.coverage == pytest.approx(4 / 6)
     assert found.density == pytest.approx((2 + 2 + 0 + 0) / 4 / 2)
     on_the_edges = support(real, np.array([[2.0], [2.0], [99.0]]), k=1, k_density=2)

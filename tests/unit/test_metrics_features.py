@@ -118,7 +118,9 @@ def test_a_network_of_any_side_gets_pictures_as_they_are(make, tmp_path):
     assert extractor.named("FID").startswith("FID (n.")
 
 
-@pytest.mark.parametrize("make", [lambda at: exported(at / "n.pt2", 4, 3, 40, 48), lambda at: onnx_file(at / "n.onnx", ["n", 3, 40, 48])])  # fmt: skip
+@pytest.mark.parametrize(
+    "make", [lambda at: exported(at / "n.pt2", 4, 3, 40, 48), lambda at: onnx_file(at / "n.onnx", ["n", 3, 40, 48])]
+)
 def test_a_network_of_one_size_gets_them_resized(make, tmp_path):
     extractor = features.load(make(tmp_path))
     x = noise(9, 20, 24, 3)
@@ -214,7 +216,8 @@ def test_what_cannot_be_used_is_said(tmp_path, monkeypatch):
     weights = tmp_path / "weights.pth"
     torch.save({"w": torch.zeros(1)}, weights)
     assert said(weights).startswith("weights.pth: its name ends in none of .onnx, .pt2, .pt, .ts, .torchscript, and")
-    for name, what in (("a.onnx", "an ONNX network"), ("a.pt2", "a program of torch.export"), ("a.pt", "a TorchScript network")):  # fmt: skip
+    kinds = {"a.onnx": "an ONNX network", "a.pt2": "a program of torch.export", "a.pt": "a TorchScript network"}
+    for name, what in kinds.items():
         (tmp_path / name).write_bytes(b"no network")
         assert said(tmp_path / name).startswith(f"{name}: it cannot be read as {what} (")
     assert said(onnx_file(tmp_path / "b.onnx", ["n", 4, 8, 8])).startswith(

@@ -1,4 +1,4 @@
-"""A generator that copies is caught, by however little and however disguised; one that draws anew is not, even smooth."""
+"""A generator that copies is caught, in part and in disguise; one that draws anew is not, however smooth."""
 
 import math
 

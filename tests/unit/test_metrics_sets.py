@@ -60,8 +60,7 @@ def test_shuffled_pixels_are_the_same_pixels():
     assert np.array_equal(images, noise(6))  # the set itself is as it was
 
 
-def test_mirrored_pictures_have_features_of_their_own(counting):
-    extractor, _ = counting
+def test_mirrored_pictures_have_features_of_their_own():
     pictures = of_array(noise(3))
     assert np.array_equal(pictures.mirrored().read(0, 3), noise(3)[:, :, ::-1])
     assert pictures.mirrored().key not in (None, pictures.key)

@@ -68,15 +68,16 @@ def fid(a: Moments, b: Moments) -> float:
     product, no complex numbers, and singular covariances do no harm. (The eigenvalues of S'B S are their squares, and
     lose half of the digits: 0.06 of 6,219 at d = 1,280 with 1,000 rows, where this is right to 3e-10.)
     """
-    A, B = a.covariance, b.covariance
-    shared = torch.linalg.svdvals(_root(A).T @ _root(B)).sum()
-    return float((a.mean - b.mean).square().sum() + A.trace() + B.trace() - 2 * shared)
+    shared = torch.linalg.svdvals(_root(a).T @ _root(b)).sum()
+    spread = a.covariance.trace() + b.covariance.trace()
+    return float((a.mean - b.mean).square().sum() + spread - 2 * shared)
 
 
-def _root(covariance: Tensor) -> Tensor:
-    """S with S S' = covariance; eigenvalues below zero are rounding."""
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp(min=0).sqrt()
+def _root(moments: Moments) -> Tensor:
+    """S [d, r] with S S' the covariance; of n rows it has rank n - 1 at most, and what goes beyond is rounding."""
+    values, vectors = torch.linalg.eigh(moments.covariance)  # in rising order
+    rank = min(moments.n - 1, len(values))
+    return vectors[:, -rank:] * values[-rank:].clamp(min=0).sqrt()
 
 
 class Kid(NamedTuple):
