@@ -80,7 +80,7 @@ class _Settings:
     """In place of pytorch_GAN_zoo's object of settings, which is a bag of attributes: a bag alike."""
 
 
-STAND_INS = [
+STAND_INS: list[Any] = [
     (_Settings, "models.utils.config.BaseConfig"),
     *(
         (OrderedDict, f"{module}.AttributeDict")  # Lightning's dict of settings
