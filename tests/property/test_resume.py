@@ -54,8 +54,8 @@ def test_resume_at_every_step(variant, tmp_path, monkeypatch):
     """Killed at any step, with what it had written since: as if after the save, before the save, or in between."""
     saves, save = {}, run.Session.save
 
-    def remember(session):
-        save(session)
+    def remember(session, *rest):
+        save(session, *rest)
         saves[session.state.step] = session.folder.last.read_bytes()
 
     with monkeypatch.context() as patch:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -95,6 +96,31 @@ def test_the_clock_stands_while_it_samples_and_saves(monkeypatch):
         now[0] += 1
     now[0] += 50
     assert watch.seconds == 10
+
+
+def test_speed_is_that_of_training_alone(tmp_path, monkeypatch):
+    """A step takes a second by this clock; a sample and a save a thousand each."""
+    now = [0]
+    monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    for name, slow in (("sample", run.Session.sample), ("save", run.Session.save)):
+
+        def slowly(session, *rest, slow=slow):
+            now[0] += 1000
+            slow(session, *rest)
+
+        monkeypatch.setattr(run.Session, name, slowly)
+    usual = LOSSES["non-saturating"]
+
+    def a_second(fake):
+        now[0] += 1
+        return usual.G(fake)
+
+    own = run.Own(loss=Loss(usual.D, a_second))
+    train(tmp_path, own=own, steps=12, sample_every=2, save_every=3)
+    assert [(line["seconds"], line["images_per_s"]) for line in log(tmp_path)[1:-1]] == [(5, 8), (10, 8), (12, 8)]
+    assert Folder(tmp_path).header().seconds == 12
+    train(tmp_path, own=own, steps=15)
+    assert log(tmp_path)[-1] == {"event": "finish", "step": 15, "seconds": 15}
 
 
 def test_where_it_goes_by_default(tmp_path, monkeypatch):
