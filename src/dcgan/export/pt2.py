@@ -23,7 +23,7 @@ def program(model: Model) -> torch.export.ExportedProgram:
     c = model.config
     example = (torch.zeros(2, c.z_dim), *([torch.zeros(2, dtype=torch.int64)] if c.conditional else []))
     batch = torch.export.Dim("N", min=1)
-    G = folded(model.G).to(device="cpu", memory_format=torch.contiguous_format)  # its weights as files have them
+    G = folded(model.G).cpu().to(memory_format=torch.contiguous_format)  # its weights as files have them
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter walks into deprecations of its own
         made = torch.export.export(G, example, dynamic_shapes=tuple({0: batch} for _ in example))
