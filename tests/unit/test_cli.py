@@ -237,7 +237,7 @@ def test_info_draws_the_networks(cli, run):
 
 
 def stopped(run) -> None:
-    """As it was when 20 of 30 steps were done."""
+    """As one of 50 steps, stopped after 30."""
     folder = Folder(run)
     made = folder.config()
     folder.config_file.write_text(made.replace(steps=50).to_json())
@@ -351,6 +351,29 @@ def test_the_cache_is_cleared(cli, tmp_path, monkeypatch):
 
 
 # Round the verbs
+
+
+def test_json_leaves_stdout_to_the_object(cli, run):
+    """Nothing stands there where there is no object."""
+    for words in (["info", "nowhere"], ["runs", "nowhere"], ["sample", "nowhere"], ["data", "nowhere"], ["train", "x"]):
+        result = cli(*words, "--json")
+        assert (result.code, result.out) == (2, "")
+        assert result.err.startswith("dcgan: ")
+
+
+@pytest.mark.parametrize("number", [2, 15])
+def test_a_training_that_was_stopped(number, cli, run, monkeypatch):
+    """The code that shells give a process ended by the signal; its state all the same."""
+    from dcgan import run as module
+
+    stopped(run)
+    monkeypatch.setattr(module, "train", lambda plan, console: number)
+    result = cli("train", "--out", "runs/faces", "--json")
+    assert result.code == 128 + number
+    found = one_object(result.out)
+    assert (found["step"], found["finished"]) == (30, False)
+    result = cli("train", "--out", "runs/faces")
+    assert (result.code, result.out) == (128 + number, "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell's pipe")
