@@ -1,14 +1,22 @@
 """What `make demo` draws is read by a reader trained on true drawings: >= 90 % of 64 samples, with confidence > 0.8."""
 
+from record import ROOT, record
+
 import dcgan
 from dcgan import data
 from dcgan.metrics.reader import Reader, truths
-from record import ROOT, record
 
 
 def main() -> None:
-    record("demo", "seed 0", demo, command="make demo", goal=0.9, seeds="0-63",
-           protocol="fraction of 64 samples that a reader trained on 10,000 true faces reads with confidence > 0.8")
+    record(
+        "demo",
+        "seed 0",
+        demo,
+        command="make demo",
+        goal=0.9,
+        seeds="0-63",
+        protocol="fraction of 64 samples that a reader trained on 10,000 true faces reads with confidence > 0.8",
+    )
 
 
 def demo() -> dict:

@@ -1,7 +1,7 @@
 """`make figures`: everything that takes longer than a test, each row made once, going on where it was stopped.
 
-    make figures                    all of them
-    python benchmarks/figures.py demo mnist
+make figures                    all of them
+python benchmarks/figures.py demo mnist
 """
 
 import importlib

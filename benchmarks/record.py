@@ -31,10 +31,17 @@ def record(figure: str, key: str, compute: Callable[[], dict[str, Any]], **about
     rows = json.loads(file.read_text()) if file.exists() else []
     found = next((row for row in rows if row["key"] == key), None)
     if found is None:
-        found = {"key": key, **about, **compute(), "machine": machine(), "commit": commit(),
-                 "date": datetime.date.today().isoformat()}
+        found = {
+            "key": key,
+            **about,
+            **compute(),
+            "machine": machine(),
+            "commit": commit(),
+            "date": datetime.date.today().isoformat(),
+        }
         write_whole(file, (json.dumps([*rows, found], indent=2) + "\n").encode())
-    print(f"{figure:<16} {key:<12} {json.dumps({k: found[k] for k in ('value', 'goal', 'ok') if k in found})}", flush=True)
+    shown = {name: found[name] for name in ("value", "goal", "ok") if name in found}
+    print(f"{figure:<16} {key:<12} {json.dumps(shown)}", flush=True)
     return found
 
 

@@ -19,11 +19,11 @@ ENOUGH = "import torch, sys; sys.exit(tuple(map(int, torch.__version__.split('+'
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 -- this script runs before anything checked it
         sys.exit(f"dcgan needs Python 3.11 or newer; this is {sys.version.split()[0]}: run make PYTHON=python3.12 ...")
-    key = hashlib.sha256(b"".join(
-        (ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt", "tools/install.py")
-    )).hexdigest()
+    key = hashlib.sha256(
+        b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt", "tools/install.py"))
+    ).hexdigest()
     if STAMP.is_file() and STAMP.read_text() == key:
         return
     ours = has_torch(sys.executable)

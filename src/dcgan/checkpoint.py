@@ -157,7 +157,7 @@ def _optimizer_tensors(optimizer: "Optimizer", network: "nn.Module") -> "dict[st
     for parameter, held in optimizer.state.items():
         for key, value in held.items():
             if isinstance(value, torch.Tensor):
-                tensors[f"{names[parameter]}.{key}"] = value
+                tensors[f"{names[parameter]}.{key}"] = value  # pyrefly: ignore
             elif value is not None:
                 raise UserError(
                     f"optimizer {type(optimizer).__name__}: it keeps its {key!r} as {type(value).__name__}, and a "

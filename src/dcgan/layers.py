@@ -88,13 +88,13 @@ def _stage(shape: Shape, before: list[Passed], passed: list[Passed], then: Shape
     if len(then) > len(made):  # a vector becomes maps
         made = (math.prod(made) // math.prod(then[1:]), *then[1:])
     linear: Any = _linear(part)
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = {"op": "dense"}
     if isinstance(part, networks.Doubling):
-        details = {"op": part.up, "stride": made[1] // given[1]}
+        details |= {"op": part.up, "stride": made[1] // given[1]}
     elif isinstance(part, nn.Conv2d):
-        details = {"op": "convolution", "stride": linear.stride[0]}
+        details |= {"op": "convolution", "stride": linear.stride[0]}
     elif isinstance(part, mlp.Maxout):
-        details = {"activation": "maxout", "pieces": linear.out_features // made[0]}
+        details |= {"activation": "maxout", "pieces": linear.out_features // made[0]}
     if not isinstance(linear, nn.Linear):
         details["kernel"] = linear.kernel_size[0]
     for one in rest:
@@ -109,7 +109,7 @@ def _stage(shape: Shape, before: list[Passed], passed: list[Passed], then: Shape
         labels=given[0] - (math.prod(shape) if flattened else shape[0]),
         dropout=sum(one.part.p for one in before if isinstance(one.part, nn.Dropout)),
         parameters=sum(networks.parameters(one.part) for one in passed),
-        **{"op": "dense"} | details,
+        **details,
     )
 
 

@@ -248,3 +248,10 @@ def pooled(maps: list[Tensor]) -> Tensor:
 
 def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
+
+
+def has_bf16(device: str) -> bool:
+    """Whether the processor itself multiplies bf16; emulated, it is slower than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -184,7 +184,7 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
         score.check()
     precision = config.precision
     if precision == "auto":
-        precision = "bf16" if _has_bf16(device(config.device)) else "float32"
+        precision = "bf16" if networks.has_bf16(device(config.device)) else "float32"
     return config.replace(
         size=(height, width),
         channels=channels,
@@ -207,13 +207,6 @@ def device(asked: str) -> str:
     if asked == "mps" and not torch.backends.mps.is_available():
         raise UserError("--device mps: torch finds no Apple GPU here; use --device cpu")
     return asked
-
-
-def _has_bf16(device: str) -> bool:
-    """Whether the processor itself multiplies bf16; emulated, it is slower than float32."""
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def _same(folder: Folder, config: Config) -> None:
@@ -299,7 +292,7 @@ def enough_memory(config: Config) -> Iterator[None]:
         if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "memory" not in str(error):
             raise
         raise UserError(
-            f"--m {config.m}, --width {config.width}: at {show_size(config.size or ())} they need more memory than "
+            f"--m {config.m}, --width {config.width}: at {show_size(config.size or (0, 0))} they need more memory than "
             "there is; ask for less of one of them"
         ) from None
 
@@ -364,14 +357,15 @@ class Watch:
     """Seconds of training alone, over all sittings: sampling and saving are not counted."""
 
     def __init__(self, seconds: float):
-        self._before, self._since = seconds, None
+        self._before = seconds
+        self._since: float | None = None
 
     @property
     def seconds(self) -> float:
         return self._before + (0.0 if self._since is None else time.perf_counter() - self._since)
 
     def __enter__(self) -> None:
-        self._since: float | None = time.perf_counter()
+        self._since = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
         self._before, self._since = self.seconds, None

@@ -87,7 +87,8 @@ class Model:
             raise UserError(
                 "features: this run's own discriminator has no maps(x, y), a list of its layers' maps [N, C, H, W]"
             )
-        return self._chunks(lambda x, y: networks.pooled(D.maps(x, y)), self._float(pictures), labels).cpu().numpy()
+        maps: Callable = D.maps  # type: ignore[assignment]
+        return self._chunks(lambda x, y: networks.pooled(maps(x, y)), self._float(pictures), labels).cpu().numpy()
 
     def _need_D(self) -> nn.Module:
         if self.D is None:

@@ -29,7 +29,19 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-WITHOUT_TORCH = ("errors", "files", "config", "images", "latents", "console", "checkpoint", "folder", "data", "about", "cli")
+WITHOUT_TORCH = (
+    "errors",
+    "files",
+    "config",
+    "images",
+    "latents",
+    "console",
+    "checkpoint",
+    "folder",
+    "data",
+    "about",
+    "cli",
+)
 
 
 def modules(source: Path = SOURCE) -> dict[str, str]:

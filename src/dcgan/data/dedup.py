@@ -10,6 +10,7 @@ hashing). Of the 100 pairs that comparing all finds in Fashion-MNIST, this finds
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -64,13 +65,13 @@ def leave_out(dataset: Dataset, of: np.ndarray, method: str, report: prepare.Pro
                     writer.line(SKIPPED, [name, f"a duplicate of {other}", False])
             for i in range(start, len(keep), _CHUNK):
                 rows = keep[i : i + _CHUNK]
-                columns = {"images": dataset.images[rows], "origin": rows}
+                columns: dict[str, Any] = {"images": dataset.images[rows], "origin": rows}
                 columns |= {f"factor-{name}": values[rows] for name, values in dataset.factors.items()}
                 if dataset.labels is not None:
                     columns["labels"] = dataset.labels[rows]
                 writer.append(columns | {"digests": digests(columns["images"])})
                 for row in rows.tolist() if names else ():
-                    writer.line(NAMES, names[row])
+                    writer.line(NAMES, names[row])  # pyrefly: ignore
                 writer.commit()
                 report("leaving out duplicates", i + len(rows), len(keep))
             writer.finish()

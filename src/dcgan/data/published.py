@@ -143,5 +143,5 @@ def _fetched(name: str, part: Part, report: Progress) -> Path:
         f"without the net, put the file in {folder} (or, as {part.paths[0]}, below $DCGAN_DATA), or train on pictures "
         "that need no download: faces, rooms, numbers"
     )
-    paths = [fetch(REMOTES[name, file], folder, report, instead) for file in part.files]
+    paths = [fetch(REMOTES[(name, file)], folder, report, instead) for file in part.files]  # pyrefly: ignore
     return folder if part.folder else paths[0]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ImageColor
@@ -140,9 +141,9 @@ class Report:
         return len(self.dataset)
 
 
-def scan(spec: Spec = "faces", **options) -> Report:
+def scan(spec: Spec = "faces", **options: Any) -> Report:
     """Prepare as `open` does, whatever part of it is bad, and say what was seen."""
-    dataset = open_data(spec, **{"max_bad": 1.0} | options)
+    dataset = open_data(spec, max_bad=options.pop("max_bad", 1.0), **options)
     numbers = Counter() if dataset.labels is None else Counter(dataset.labels.tolist())
     classes = {name: numbers[i] for i, name in enumerate(dataset.classes or ())}
     return Report(

@@ -48,7 +48,7 @@ def receive(pipe: BinaryIO) -> Any:
             if dtype == "bytes":
                 return _exactly(pipe, shape)
             array = np.empty(shape, dtype=dtype)
-            _into(pipe, memoryview(array.reshape(-1).view(np.uint8)))
+            _into(pipe, memoryview(array.reshape(-1).view(np.uint8)))  # pyrefly: ignore
             return array
         if isinstance(part, list):
             return [fill(value) for value in part]

@@ -181,7 +181,7 @@ class Reader:
         for source in (__file__, damage.__file__):  # a changed recipe is another reader
             key.update(Path(source).read_bytes())
         for array in (images, *(truth[name] for name in sorted(truth))):
-            key.update(np.ascontiguousarray(array))
+            key.update(np.ascontiguousarray(array).data)
         path = Path(folder) / f"reader-{key.hexdigest()[:16]}.safetensors"
         with contextlib.suppress(UserError):  # none there, or a damaged one
             return cls.load(path)

@@ -46,7 +46,7 @@ def learned(judged: Subject, console: Console) -> Reader:
             "put each class in a folder of its own, or leave it out"
         )
     with console.progress(f"learning to read {name}", None):
-        return reader.Reader.kept(cache.home() / "readers", images, truth)
+        return reader.Reader.kept(cache.home() / "readers", images, truth)  # pyrefly: ignore
 
 
 class Reading(NamedTuple):
@@ -115,7 +115,7 @@ def tell(result: Result, judged: Subject, seer: Reader, console: Console) -> Non
     overlaps = each, floor, _ = [coverage(one, left) for one in three]
     labelled = list(left.values) == ["class"]
     name = "class balance" if labelled else "factor coverage"
-    add(name, (np.mean(list(one.values())) for one in overlaps), {"each": each, "each_floor": floor})
+    add(name, (float(np.mean(list(one.values()))) for one in overlaps), {"each": each, "each_floor": floor})
     least = ", ".join(sorted(each, key=lambda factor: each[factor] - floor[factor])[:3])
     result.notes.append(
         f"Readable: read with a confidence above {SURE:g}. {name.capitalize()}: "

@@ -39,7 +39,7 @@ def _figure(found: "Mapping[str, Neighbours]") -> "Figure":
             (one.distances, G_COLOUR, "samples"),
         ):
             share = np.full(len(distances), 1 / len(distances))
-            axes.hist(distances, edges, weights=share, color=colour, alpha=0.55, label=label)
+            axes.hist(distances, list(edges), weights=share, color=colour, alpha=0.55, label=label)
         axes.set_title(f"To the nearest training picture, by {by}")
         axes.set_xlabel("distance")
         axes.set_ylabel("share")

@@ -60,7 +60,7 @@ def _figure(lines: Sequence[dict], title: str, loss: str) -> "Figure":
     _levels(top, [(*level, colour) for level, colour in zip(equal, (D_COLOUR, G_COLOUR), strict=False)])
     _levels(middle, [("1/2", 0.5, QUIET)])
 
-    lost = np.isnan([loss_D, loss_G, D_x, D_Gz]).any(0)
+    lost = np.isnan(np.stack([loss_D, loss_G, D_x, D_Gz])).max(0)
     missing = ""
     if lost.any():
         first = steps[lost.argmax()]
@@ -164,7 +164,7 @@ def _curves(axes: "Axes", title: str, steps: np.ndarray, curves: dict[str, tuple
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.steps, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)
         elif not marker:
-            axes.plot(curve.steps, curve.raw, color=colour, alpha=0.3, linewidth=0.7)
+            axes.plot(curve.steps, curve.raw, color=colour, alpha=0.3, linewidth=0.7)  # pyrefly: ignore
         axes.plot(curve.steps, curve.course, color=colour, label=name, marker=marker, markersize=4)
         drawn.append(curve)
     if len(curves) > 1:

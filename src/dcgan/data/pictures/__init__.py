@@ -33,7 +33,7 @@ def factors_of(name: str, index: int, seed: int = 0) -> dict[str, Value]:
     values = {f: kind.pick(each) for (f, kind), each in zip(kinds.items(), u, strict=True)}
     label = CLASS[name]
     if label is not None:  # each run of as many pictures as there are classes holds every class once, shuffled
-        count = len(kinds[label].values)
+        count = len(kinds[label].values)  # pyrefly: ignore
         order = np.argsort(uniforms(seed, index // count, count, stream + len(NAMES)), kind="stable")
         values[label] = int(order[index % count])
     return values

@@ -88,11 +88,11 @@ def _run(file) -> Any:
                 raise ValueError("it appends to what is no list")
             stack[-1].extend(items)
         elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]
+            memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]  # pyrefly: ignore
         elif name in ("GET", "BINGET", "LONG_BINGET"):
-            stack.append(memo[argument])
+            stack.append(memo[argument])  # pyrefly: ignore
         elif name == "GLOBAL":
-            stack.append(_Named(argument))
+            stack.append(_Named(argument))  # pyrefly: ignore
         elif name == "STACK_GLOBAL":
             attribute, module = stack.pop(), stack.pop()
             stack.append(_Named(f"{module} {attribute}"))

@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def _pictures(root: str, paths: list[Path]) -> Pictures:
         return _unpacking(paths, places, index.names, start, most)
 
     packed = any(_is_packed(path) for path in paths)
-    how = {"read": read} if packed else {"pick": pick}
+    how: dict[str, Any] = {"read": read} if packed else {"pick": pick}
     return Pictures(len(index.names), **how, labels=labels, classes=classes, skipped=skipped, shards=places[:, 0])
 
 
@@ -131,7 +132,7 @@ class _Strict(tarfile.TarInfo):
     """tarfile takes a damaged header for the end of the archive; here it is an error."""
 
     @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:  # pyrefly: ignore
         try:
             return super().fromtarfile(tarfile_)
         except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
