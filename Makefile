@@ -17,7 +17,7 @@ install:
 	@$(PYTHON) tools/install.py
 
 demo: install
-	@$(BIN)/dcgan train faces --out runs/demo --preset demo
+	@$(BIN)/dcgan train faces --out runs/demo --steps 2500
 
 lint: install
 	@$(BIN)/ruff check .
