@@ -1,4 +1,4 @@
-"""DCGAN, the whole paper, on your own pictures.
+"""DCGAN on your own pictures.
 
     import dcgan
 

@@ -25,7 +25,7 @@ from dcgan.errors import UserError
 
 app = App(
     name="dcgan",
-    help="DCGAN, the whole paper, on your own pictures. Begin with: dcgan train",
+    help="DCGAN on your own pictures. Begin with: dcgan train",
     version=dcgan.__version__,
     default_parameter=Parameter(negative_iterable=()),
     help_on_error=False,

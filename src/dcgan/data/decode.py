@@ -157,8 +157,9 @@ def _grey_palette(image: Image.Image) -> bool:
 def _compose(image: Image.Image, full: Box, options: Options, channels: int) -> np.ndarray:
     """Resize the part that is used and lay it over the background: uint8 [H, W, channels]."""
     see_through = image.mode == "RGBA"
-    if not see_through:
-        image = image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    if not see_through and image.mode != mode:  # to its own mode, convert() would copy it
+        image = image.convert(mode)
     width, height = full[2] - full[0], full[3] - full[1]
     inner, part = _inner(width, height, options), _box(width, height, options)
     left, top, right, bottom = part[0] + full[0], part[1] + full[1], part[2] + full[0], part[3] + full[1]
@@ -174,7 +175,7 @@ def _compose(image: Image.Image, full: Box, options: Options, channels: int) -> 
     elif see_through or inner != whole:
         canvas = Image.new("RGBA", whole, (*options.background, 255))
         canvas.alpha_composite(image.convert("RGBA"), ((whole[0] - inner[0]) // 2, (whole[1] - inner[1]) // 2))
-        image = canvas.convert("L" if channels == 1 else "RGB")
+        image = canvas.convert(mode)
     return np.asarray(image).reshape(*whole[::-1], channels)
 
 
