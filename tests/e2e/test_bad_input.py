@@ -266,8 +266,9 @@ def test_a_device_that_is_not_there(cli, here, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = cli("train", "--device", "cuda", "--out", "new")
-    assert (result.code, result.err) == (
+    assert (result.code, result.out, result.err) == (
         2,
+        "",  # and not after ten thousand pictures are prepared
         "dcgan: --device cuda: torch finds no CUDA device here; use --device cpu, or install a torch built for your "
         "GPU\n",
     )
@@ -388,12 +389,13 @@ def test_a_disk_that_fills_costs_nothing_that_was_saved(disk, cli, tmp_path):
 def test_pictures_that_do_not_fit_the_disk_are_all_taken_back(disk, trained, cli):
     place = disk("24k")
     (place / "mine.txt").write_text("mine")
-    result = cli("sample", trained, "--count", 100, "--out", place / "new" / "pictures")
-    assert result.code == 2
-    assert re.fullmatch(
-        r"dcgan: \S+/0000\d\d\.png: it cannot be written \(No space left on device\); [^\n]+\n", result.err
-    )
-    assert os.listdir(place) == ["mine.txt"]
+    for out, name in (("new/pictures", r"pictures/0000\d\d\.png"), ("new/sheet.png", r"sheet\.png")):
+        result = cli("sample", trained, "--count", 100, "--out", place / out)
+        assert result.code == 2
+        assert re.fullmatch(
+            rf"dcgan: \S+/{name}: it cannot be written \(No space left on device\); [^\n]+\n", result.err
+        )
+        assert os.listdir(place) == ["mine.txt"]
 
 
 def test_a_cache_too_small(disk, cli, monkeypatch, tmp_path):

@@ -81,8 +81,8 @@ def test_of_a_run_half_done(plan, cli):
     before = tree(plan.folder.path)
     words = cli("train", "--out", plan.folder.path, "--steps", 3000, "--dry-run").out.splitlines()[-1]
     assert words.startswith("3,000 steps, 10 of them done, at ")
-    found = cli("train", "--out", plan.folder.path, "--steps", 3000, "--dry-run", "--json").json
-    assert found["minutes"] == pytest.approx(2990 * 8 / found["images_per_s"] / 60, abs=0.01)
+    found = estimate.estimate(run.plan(out=plan.folder.path, settings={"steps": 3000}))
+    assert found.minutes == pytest.approx(2990 * found.seconds_per_step / 60, rel=1e-9)
     assert tree(plan.folder.path) == before
 
 
