@@ -160,8 +160,9 @@ def test_a_run_that_copied_its_pictures(trained, network):
     for one in found.figures.values():
         assert one.ok is False
         assert one.value == 1
-    assert found.neighbours["pixels"].distances.max() == 0
-    assert np.array_equal(found.neighbours["pixels"].samples, found.neighbours["pixels"].training)
+    for near in found.neighbours.values():  # by pixels, by features
+        assert near.distances.max() == 0
+        assert np.array_equal(near.samples, near.training)
 
 
 def test_wrong_words_get_a_sentence(cli, trained, files, network, tmp_path, monkeypatch):

@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dcgan import data
 from dcgan.console import Console
+from dcgan.data import pictures
 from dcgan.errors import UserError
 from dcgan.metrics import sets, truth
 from dcgan.metrics.result import Result
@@ -74,6 +76,14 @@ def test_what_cannot_be_read_covers_nothing():
     assert figures["factor coverage"].floor > 0.9
 
 
+def test_only_what_can_be_read_counts():
+    """Half of the samples are surely of kind 0; the others, of all kinds, cannot be read."""
+    kinds = np.where(np.arange(400) % 2, 0, np.arange(400) // 2 % 4)
+    figures = told(painted(kinds, np.repeat(np.arange(0, 250, 5), 8), np.where(np.arange(400) % 2, 250, 20)), REAL)
+    assert figures["readable"].value == 0.5
+    assert figures["factor coverage"].protocol["each"]["kind"] == pytest.approx(0.25, abs=0.08)
+
+
 def test_hidden_values_are_a_kind_of_their_own():
     hidden = painted(np.tile(np.arange(4), 100), np.where(np.arange(400) % 2, 255, 100), 250)
     assert told(hidden, hidden)["factor coverage"].protocol["each"]["height"] > 0.85
@@ -83,6 +93,35 @@ def test_hidden_values_are_a_kind_of_their_own():
 def test_shares_overlap():
     assert truth._overlap(np.array([0, 0, 0, 1]), np.array([0, 1, 2, 3])) == 0.5
     assert truth._overlap(np.array([7, 8]), np.array([0, 1])) == 0
+
+
+@pytest.mark.parametrize("spec", ["faces:40", "labelled"])
+def test_a_reader_is_taught_what_is_known(spec, monkeypatch, tmp_path):
+    """Of built-in pictures every factor, drawn anew; of others their classes."""
+    taught = {}
+    monkeypatch.setattr(truth, "TAUGHT", 30)
+    monkeypatch.setattr(
+        truth.reader.Reader, "kept", lambda folder, images, known: taught.update(images=images, **known)
+    )
+    if spec == "labelled":
+        for i, name in enumerate(("ant", "bee")):
+            (tmp_path / name).mkdir()
+            for j in range(25):
+                Image.fromarray(np.full((8, 8, 3), 100 * i + j, np.uint8)).save(tmp_path / name / f"{j}.png")
+        dataset = data.open(tmp_path)
+    else:
+        dataset = data.open(spec, size=8)
+    judged = Subject("samples", sets.of_dataset(dataset), dataset, spec, count=10, seed=0)
+    truth.learned(judged, QUIET)
+    images = taught.pop("images")
+    assert len(images) == 30
+    if spec == "labelled":
+        assert list(taught) == ["class"]
+        assert np.array_equal(images[:, 0, 0, 0] >= 100, taught["class"] == 1)
+    else:
+        assert images.shape == (30, 32, 32, 3)
+        assert {"glasses", "mouth", "hair"} <= set(taught)
+        assert (taught["glasses"] != pictures.draw("faces", range(30), 8)[1]["glasses"]).any()
 
 
 def test_there_must_be_something_to_read():

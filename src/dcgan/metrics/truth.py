@@ -23,8 +23,15 @@ BINS = 10  # of a continuous factor, each with as many true pictures
 
 
 class Read(Protocol):
-    values: dict[str, np.ndarray]  # [N] each; categories int, -1 where hidden; continuous float, NaN where hidden
-    confidence: np.ndarray  # [N]
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """[N] each: categories whole numbers, -1 where hidden; continuous ones floats, NaN where hidden."""
+        ...
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """[N]"""
+        ...
 
 
 class Reader(Protocol):
@@ -46,7 +53,7 @@ def learned(judged: Subject, console: Console) -> Reader:
             "put each class in a folder of its own, or leave it out"
         )
     with console.progress(f"learning to read {name}", None):
-        return reader.Reader.kept(cache.home() / "readers", images, truth)  # pyrefly: ignore
+        return reader.Reader.kept(cache.home() / "readers", images, truth)
 
 
 class Reading(NamedTuple):
