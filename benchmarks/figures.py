@@ -7,7 +7,13 @@ python benchmarks/figures.py demo mnist
 import importlib
 import sys
 
-FIGURES = ("demo", "mnist", "prepare", "fuzz", "million")  # each a module here with main(): what it shows is its first line
+FIGURES = (
+    "demo",
+    "mnist",
+    "prepare",
+    "fuzz",
+    "million",
+)  # each a module here with main(): what it shows is its first line
 
 
 def main(names: list[str]) -> None:

@@ -36,6 +36,7 @@ from .streamed import Streamed
 
 Progress = Callable[[str, int, int], None]  # what is done ("preparing faces"), how much of it, of how much
 Result = dict[str, Any]  # decode.block's
+Classes = tuple[str, ...] | None
 
 SAME = ".same"  # <key>.same holds the name of the entry that is what this key would be
 FORMAT = 1  # part of the key: raise it when the same source and options would give other pixels
@@ -343,13 +344,25 @@ def _finish(pictures: Pictures, writer: table.Writer) -> None:
     rows, notes, folder = writer.rows, writer.notes, writer.folder
     writer.finish()
     origin = np.load(folder / "origin.npy")
-    known = {f"factor-{name}": values for name, values in pictures.factors.items()}
+    for name, values in pictures.factors.items():
+        np.save(folder / f"factor-{name}.npy", values[origin])
+    classes = pictures.classes
     if pictures.labels is not None:
-        known["labels"] = pictures.labels
-    for name, values in known.items():
-        np.save(folder / f"{name}.npy", values[origin])
+        labels, classes = _without_lost(pictures.labels, origin, classes)
+        np.save(folder / "labels.npy", labels)
     facts = {"bad": notes["bad"], "kinds": notes["kinds"], "sizes": notes["sizes"]}
-    write_index(folder, rows, pictures.classes, facts)
+    write_index(folder, rows, classes, facts)
+
+
+def _without_lost(labels: np.ndarray, origin: np.ndarray, classes: Classes) -> tuple[np.ndarray, Classes]:
+    """The labels of the pictures that are used, and the classes without those of which nothing could be read."""
+    kept = labels[origin]
+    if classes is None:
+        return kept, None
+    lost = np.bincount(labels, minlength=len(classes)) > 0
+    lost &= np.bincount(kept, minlength=len(classes)) == 0
+    place = np.cumsum(~lost) - 1
+    return place[kept], tuple(name for name, gone in zip(classes, lost.tolist(), strict=True) if not gone)
 
 
 def write_index(folder: Path, count: int, classes: tuple[str, ...] | None, facts: dict[str, Any]) -> None:
