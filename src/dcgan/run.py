@@ -181,7 +181,7 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
             "or leave --conditional out"
         )
     if config.evaluate_every:
-        score.check()
+        score.check(dataset)
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if networks.has_bf16(device(config.device)) else "float32"

@@ -27,9 +27,14 @@ TRAIN = f"train {FACES} --steps 2 --width 4 --m 8 --threads 1"
 CASES = {
     # what to learn from
     "train empty": "empty: the folder is empty; put pictures in it, or name another",
-    "train notes": "notes: no pictures in it, only a.md",
-    "train liars": "liars: none of its 2 pictures can be read (1.jpg: text, not a picture; 2.jpg: text, not a picture)",
-    "train liars/1.jpg": "1: none of its 1 pictures can be read (1.jpg: text, not a picture)",
+    "train notes": "notes: no pictures in it, only a.md; name a folder that holds some",
+    "train liars": (
+        "liars: none of its 2 pictures can be read (1.jpg: text, not a picture; 2.jpg: text, not a picture); name "
+        "others, or fetch these again"
+    ),
+    "train liars/1.jpg": (
+        "1: none of its 1 pictures can be read (1.jpg: text, not a picture); name others, or fetch these again"
+    ),
     "train some": (
         "some: 1 of 3 pictures cannot be read, more than --max-bad 0.1 allows (c.png: cut short (image file is "
         "truncated)); `dcgan data` lists them all"
@@ -41,7 +46,7 @@ CASES = {
     "train face": "face: there is no such file or folder; did you mean 'faces'?",
     "train faces:0": "faces:0: after the colon stands how many to draw, 1 to 10000000, as in faces:20000",
     "train mnist:tset": "mnist:tset: there is no such part here; there are: train, test",
-    "data nowhere.png": "nowhere.png: there is no such file or folder",
+    "data nowhere.png": "nowhere.png: there is no such file or folder; check the name",
     "data empty": "empty: the folder is empty; put pictures in it, or name another",
     # numbers and choices
     f"{TRAIN} --size 50": (

@@ -206,7 +206,9 @@ def test_a_run_whose_pictures_have_changed(cli, files, network, tmp_path):
     memory = cli(*command, "--against", files / "unseen.npy", "--metrics", "memory", "--held-out", "faces:48")
     assert "the pictures that the run was trained on" in memory.err
     (tmp_path / "mine.npy").unlink()
-    assert "there is no such file or folder" in cli(*command).err
+    error = cli(*command).err
+    assert "there is no such file or folder" in error
+    assert error.endswith("; or say what to compare with: --against DATA\n")
     assert cli(*command, "--against", files / "unseen.npy").code == 0
 
 
@@ -289,6 +291,11 @@ def test_without_lite0_no_training_begins(cli, tmp_path, monkeypatch):
     assert done.code == 2
     assert "pip install 'dcgan[measure]'" in done.err
     assert tree(tmp_path) == before
+    monkeypatch.undo()
+    done = cli("train", "faces:19", "--out", tmp_path / "run", "--evaluate-every", 5, "--steps", 5, *flags(TINY))
+    assert done.err == "dcgan: --evaluate-every: faces has 19 pictures, and a score needs 20; leave it out\n"
+    assert tree(tmp_path) == before
+    monkeypatch.setattr(lite0, "PACKAGE", "no_such_package")
     with pytest.raises(UserError, match="dcgan\\[measure\\]"):
         dcgan.train(FACES, out=tmp_path / "run", quiet=True, evaluate_every=5, steps=5, **TINY)
 

@@ -2,6 +2,7 @@
 they come from (recorded: those import torchvision, which need not be here)."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,10 @@ def test_inception_is_torch_fidelitys():
     assert found.shape == (2, 2048)
     torch.testing.assert_close(found[:, ::256], torch.tensor(wanted), rtol=0, atol=1e-4)
     assert found.double().mean(1).tolist() == pytest.approx([1.45082072, 1.45657701], abs=1e-6)
+    extractor = replace(features._inception(held, "its digest", "cpu"), chunk=2)
+    whole = extractor(pictures(2, 64, 48).permute(0, 2, 3, 1).numpy())
+    np.testing.assert_allclose(whole, found, atol=1e-4)
+    assert extractor.named("FID") == "FID"
 
 
 def test_tensorflows_resize():

@@ -89,6 +89,16 @@ def test_fid_of_singular_covariances(n, m, d):
     assert fid(Moments.of(a), Moments.of(a)) == pytest.approx(0, abs=1e-9)
 
 
+def test_fid_of_real_against_real_is_at_its_floor():
+    """Of two sets of one normal distribution, unit covariance, to the first order in 1/n: the means lie d (1/n + 1/m)
+    apart, squared, and the trace is a quarter of |A - B|^2, d (d + 1) (1/n + 1/m) / 4."""
+    n, m, d = 1500, 3000, 10
+    found = [fid(Moments.of(normal(n, d, 2 * i)), Moments.of(normal(m, d, 2 * i + 1))) for i in range(40)]
+    expected = (1 / n + 1 / m) * (d + d * (d + 1) / 4)
+    assert np.std(found) / math.sqrt(40) < 0.04 * expected
+    assert np.mean(found) == pytest.approx(expected, rel=0.1)
+
+
 # KID
 
 

@@ -163,6 +163,13 @@ def test_only_the_published_inception_is_plain(tmp_path, monkeypatch):
     assert inception.TENSORS.startswith("6726825d")  # which is part of the file's own name
 
 
+def test_inception_is_fetched_by_name(tmp_path, monkeypatch):
+    path, asked = scripted(Network(), tmp_path / "n.pt"), []
+    monkeypatch.setattr(features.download, "fetch", lambda remote, *others: asked.append(remote) or path)
+    assert features.load("inception").name == "n.pt"
+    assert asked == [inception.REMOTE]
+
+
 def test_keys_tell_networks_apart(tmp_path):
     one = features.load(onnx_file(tmp_path / "a.onnx", ["n", 3, "h", "w"])).key
     assert one == features.load(onnx_file(tmp_path / "b.onnx", ["n", 3, "h", "w"])).key

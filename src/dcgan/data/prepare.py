@@ -232,7 +232,9 @@ def check_bad(source: Source, bad: int, good: int, folder: Path, max_bad: float)
     shown = islice((line for line in skipped_lines(folder) if line[2]), 3)
     some = "; ".join(f"{name}: {reason}" for name, reason, _ in shown)
     if not good:
-        raise UserError(f"{source.name}: none of its {bad} pictures can be read ({some})")
+        raise UserError(
+            f"{source.name}: none of its {bad} pictures can be read ({some}); name others, or fetch these again"
+        )
     raise UserError(
         f"{source.name}: {bad} of {good + bad} pictures cannot be read, more than --max-bad {max_bad:g} allows "
         f"({some}); `dcgan data` lists them all"

@@ -98,7 +98,7 @@ def find(
         return readers.read(path), (None, None)
     if isinstance(spec, str) and readers.named("paths").is_pattern(spec):
         return readers.named("paths").read_pattern(os.path.expanduser(spec)), (None, None)
-    known = suggest(match["name"], NAMES) if match else ""
+    known = suggest(match["name"], NAMES) if match else "; check the name"
     raise UserError(f"{spec}: there is no such file or folder{known}")
 
 

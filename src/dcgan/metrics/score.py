@@ -6,16 +6,22 @@ not FID, because it has no bias: of 1,000 pictures in 1,280 dimensions FID would
 
 from dcgan import data
 from dcgan.console import Console
+from dcgan.errors import UserError
 from dcgan.metrics import distances, features, lite0, sets
 from dcgan.sample import Model
 
 BUDGET = 1000  # samples, and training pictures: about 20 s on a core
+FEW = 20  # training pictures: of fewer a score says nothing
 METRIC = "KID (lite0)"
 
 
-def check() -> None:
-    """Say it before training begins where the score could not be had."""
+def check(dataset: data.Dataset) -> None:
+    """Say it before training begins where a score could not be had."""
     lite0.weights()
+    if len(dataset) < FEW:
+        raise UserError(
+            f"--evaluate-every: {dataset.name} has {len(dataset)} pictures, and a score needs {FEW}; leave it out"
+        )
 
 
 class Score:

@@ -63,13 +63,10 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
         training = _like(config, config.data, progress)
         if training.fingerprint != config.fingerprint:
             training = None
-            raise UserError(
-                f"{config.data}: these are not the pictures that the run was trained on (they have changed since, or "
-                "others go by that name); say what to compare with: --against DATA"
-            )
-    except UserError:
+            raise UserError(f"{config.data}: these are not the pictures that the run was trained on; bring those back")
+    except UserError as error:
         if reference is None:
-            raise
+            raise UserError(f"{error}; or say what to compare with: --against DATA") from None
     name = f"{name}, step {model.header.step:,}"
     pool, spec = (training, config.data) if reference is None else (reference, str(against))
     assert pool is not None

@@ -26,7 +26,7 @@ def read(path: Path, split: str | None = None) -> Source:
     if not found.names and not found.skipped:
         raise UserError(f"{path}: the folder is empty; put pictures in it, or name another")
     if not found.names and not any(one.bad for one in found.skipped):
-        raise UserError(f"{path}: no pictures in it, only {_summary(found.skipped)}")
+        raise UserError(f"{path}: no pictures in it, only {_summary(found.skipped)}; name a folder that holds some")
     identity = ["folder", found.identity]
     return Source(naming.short(path), identity, lambda: of_files(found.names, str(path), found.skipped), str(path))
 
