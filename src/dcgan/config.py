@@ -177,6 +177,8 @@ class Config:
             if name not in known:
                 raise UserError(f"setting {name!r}: there is no such setting{suggest(name, known)}")
         chosen = {"preset": preset, **PRESETS[preset], **settings}
+        if "lr" in settings and "lr_D" not in settings:
+            chosen["lr_D"] = None  # a rate that is asked for is both players'
         if "minutes" in settings and settings["minutes"] and "steps" not in settings:
             chosen["steps"] = None
         return cls(**{name: _typed(name, value) for name, value in chosen.items()})

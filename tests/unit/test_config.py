@@ -94,6 +94,11 @@ def test_a_preset_says_only_what_differs(preset):
 def test_settings_win_over_the_preset():
     config = Config.build("mnist", width=32, size="56", steps=None, minutes=3)
     assert (config.width, config.size, config.steps, config.minutes, config.dense) == (32, (56, 56), None, 3.0, 1024)
+    assert (Config.build(lr=2e-4).lr_D, Config.build(lr=2e-4, lr_D=1e-4).lr_D, Config.build().lr_D) == (
+        None,
+        1e-4,
+        5e-4,
+    )
     assert Config.build("mnist", minutes=3).steps is None  # asked for a time: the preset's length gives way
     assert Config.build("mnist", minutes=None).steps == 39_062
 

@@ -102,9 +102,9 @@ def committed(home: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_killed_at_random_it_goes_on(tmp_path: Path) -> None:
-    images = genuine.pictures(1500, 96, 96)
-    folder = genuine.folder(tmp_path / "set", images, [i % 3 for i in range(1500)])
-    for i in range(0, 1500, 50):
+    images = genuine.pictures(3000, 96, 96)
+    folder = genuine.folder(tmp_path / "set", images, [i % 3 for i in range(3000)])
+    for i in range(0, 3000, 50):
         (folder / f"class{i % 3}" / f"bad{i}.png").write_bytes(b"bad")
     assert started(folder, tmp_path / "whole").wait(120) == 0
     rng = random.Random(0)
@@ -115,7 +115,7 @@ def test_killed_at_random_it_goes_on(tmp_path: Path) -> None:
         if len(rows) > 8:
             process.wait()
             break
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.15))
         process.kill()
         if process.wait() == 0:
             break
