@@ -1,6 +1,8 @@
 """What tests of runs share: tiny settings, the command in a process, and what lies in a folder."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,8 +39,10 @@ def command(*words: Any) -> list[str]:
 
 
 def start(*words: Any, program: list[str] | None = None, **options: Any) -> subprocess.Popen[str]:
-    """The command, or another program, in a process of its own."""
+    """The command, or another program, in a process of its own, which hears Ctrl-C even where these tests do not."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    if os.name == "posix":  # a job in a shell's background is started deaf to SIGINT, and so are its children
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     return subprocess.Popen(program or command(*words), **options)
 
 
