@@ -309,3 +309,38 @@ def test_a_script_without_a_main_guard_may_use_every_core(tmp_path: Path) -> Non
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "once\n300\n"), done.stderr
+
+
+WATCHED = """
+import sys
+from dcgan import data
+from dcgan.data import prepare
+def anonymous():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon:")) / 1024
+peak, start = 0, anonymous()
+def watch(what, done, total):
+    global peak
+    peak = max(peak, anonymous())
+dataset = data.open(sys.argv[1], channels=1, workers=2, progress=watch)
+stream = data.Stream(dataset, 0, mirror=True)
+for position in range(0, 20 * 128, 128):
+    stream.batch(position, 128)
+print(len(dataset), max(peak, anonymous()) - start)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RssAnon")
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    """Four times the pictures take no more memory, but for a few numbers each. (The rest: benchmarks/million.py.)"""
+    taken = []
+    for count in (20_000, 80_000):
+        np.lib.format.open_memmap(tmp_path / f"{count}.npy", "w+", np.uint8, (count, 32, 32, 3)).flush()  # sparse
+        done = subprocess.run(
+            [sys.executable, "-c", WATCHED, str(tmp_path / f"{count}.npy")], capture_output=True, text=True, timeout=200
+        )
+        number, size = done.stdout.split()
+        assert int(number) == count, done.stderr
+        taken.append(float(size))
+    assert taken[1] < 120, taken  # MB; the larger set has 80 MB of pixels, 240 MB before
+    assert taken[1] - taken[0] < 20, taken

@@ -31,6 +31,7 @@ from .children import Pool
 from .dataset import NAMES, SKIPPED, Dataset, skipped_lines
 from .decode import Options
 from .fingerprint import seal
+from .readers.naming import parsing
 from .source import Block, Pictures, Source
 from .streamed import Streamed
 
@@ -126,7 +127,7 @@ def _bytes(pictures: Pictures, wanted: Wanted, channels: int) -> int:
 def _exceeds(source: Source, wanted: Wanted, part: Path) -> bool:
     """Whether the prepared pictures would not fit, and can be had without."""
     pictures = source.pictures
-    if pictures.pick is None or pictures.light or source.identity[0] == "drawn":
+    if pictures.pick is None or pictures.light or source.only_prepared:
         return False
     place = next(place for place in (part, *part.absolute().parents) if place.exists())
     held = sum(path.stat().st_size for path in part.glob("*"))
@@ -134,8 +135,9 @@ def _exceeds(source: Source, wanted: Wanted, part: Path) -> bool:
 
 
 def stream(source: Source, wanted: Wanted, how: How) -> Dataset:
-    """Nothing prepared: each picture is decoded when it is looked at."""
-    if source.array is not None or source.identity[0] == "drawn":
+    """Nothing prepared: each picture is decoded when it is looked at. (Where a sample of them is grey, all are made so:
+    only who prepares them all finds the one that is not.)"""
+    if source.array is not None or source.only_prepared:
         return prepare(source, wanted, how)
     pictures = source.pictures
     if pictures.pick is None:
@@ -268,7 +270,7 @@ def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Wr
     options = wanted.options(wanted.size or pictures.size or DEFAULT_SIZE, notes["channels"])
     kinds, sizes = Counter(notes["kinds"]), Counter(notes["sizes"])
     last = time.monotonic()
-    for block, result in _results(pictures, options, notes["next"], pool):
+    for block, result in _results(source, pictures, options, notes["next"], pool):
         if must_be_grey and result["natural"] > 1:
             raise _Colourful
         kept = result["kept"]
@@ -298,19 +300,23 @@ def _append(source: Source, pictures: Pictures, wanted: Wanted, writer: table.Wr
         raise UserError(f"{source.root or source.name}: it holds no pictures")
 
 
-def _results(pictures: Pictures, options: Options, start: int, pool: Pool) -> Iterator[tuple[Block, Result]]:
+def _results(
+    source: Source, pictures: Pictures, options: Options, start: int, pool: Pool
+) -> Iterator[tuple[Block, Result]]:
     """Each block from picture `start` on, in order, and what became of it."""
     if pictures.light and pictures.size == (options.height, options.width):
-        for block in pictures.blocks(start, 1024):
-            yield block, decode.decoded(block, options)
+        with parsing(source.root or source.name, "a set of pictures"):
+            for block in pictures.blocks(start, 1024):
+                yield block, decode.decoded(block, options)
         return
     count = max(1, min(128, _BLOCK_BYTES // (options.height * options.width * options.channels)))
     sent: deque[Block] = deque()
 
     def tasks() -> Iterator[tuple[Any, ...]]:
-        for block in pictures.blocks(start, count):
-            sent.append(block)
-            yield block.message(), asdict(options)
+        with parsing(source.root or source.name, "a set of pictures"):
+            for block in pictures.blocks(start, count):
+                sent.append(block)
+                yield block.message(), asdict(options)
 
     for result in pool.ordered("decode:block", tasks()):
         block = sent.popleft()

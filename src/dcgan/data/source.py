@@ -235,6 +235,7 @@ class Source:
     identity: Any
     load: Callable[[], Pictures]
     root: str = ""
+    only_prepared: bool = False  # it has what comes with the pixels: the factors of drawn pictures
     array: np.ndarray | None = None
 
     @cached_property

@@ -41,7 +41,7 @@ def read(path: Path, split: str | None = None) -> Source:
     with naming.parsing(path, "a numpy array"):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     array = _pictures_last(array, str(path))
-    return Source(name, identity, lambda: _of_array(array, str(path)), str(path), array)
+    return Source(name, identity, lambda: _of_array(array, str(path)), str(path), array=array)
 
 
 def of_array(array: np.ndarray) -> Source:
@@ -50,7 +50,7 @@ def of_array(array: np.ndarray) -> Source:
     seal = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
     for piece in _pieces(array):
         seal.update(np.ascontiguousarray(piece).data)
-    return Source("array", ["array", seal.hexdigest()], lambda: _of_array(array, "the array"), "", array)
+    return Source("array", ["array", seal.hexdigest()], lambda: _of_array(array, "the array"), array=array)
 
 
 def _pictures_last(array: np.ndarray, where: str) -> np.ndarray:

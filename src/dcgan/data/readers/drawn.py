@@ -15,7 +15,12 @@ MOST = 10_000_000
 
 
 def read(name: str, count: int, size: int, seed: int) -> Source:
-    return Source(name, ["drawn", name, count, seed, size, _version()], lambda: _pictures(name, count, size, seed))
+    return Source(
+        name,
+        ["drawn", name, count, seed, size, _version()],
+        lambda: _pictures(name, count, size, seed),
+        only_prepared=True,
+    )
 
 
 def _pictures(name: str, count: int, size: int, seed: int) -> Pictures:
