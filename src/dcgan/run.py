@@ -386,6 +386,7 @@ class Session:
         self.loss = plan.own.loss or LOSSES[self.config.loss]
         self.stream = data.Stream(plan.dataset, self.config.seed, self.config.mirror, self.config.translate)
         self.watch = Watch(seconds)
+        self.reported = state.step, seconds  # when the last line of the log was written
         self.scored: score.Score | None = None  # made when it is first wanted
 
     @property
@@ -427,7 +428,6 @@ class Session:
         self.console.say(f"{self.folder.path}: {about}, on {self.device}{goes_on}")
         if not state.step:
             self.sample()
-        reported = (state.step, watch.seconds)
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
             bar.update(self.done)
             for progress in algorithm.train(c, state, batches(c, self.stream, self.device), self.loss):
@@ -436,9 +436,7 @@ class Session:
                 if state.step % c.save_every == 0:
                     self.check(progress)
                 if state.step % c.report_every == 0 or last:
-                    line = self.report(progress, *reported)
-                    reported = (state.step, watch.seconds)
-                    words = _words(line)
+                    words = _words(self.report(progress))
                 bar.update(self.done, words)
                 if state.step % c.sample_every == 0 or last:
                     with watch.paused():
@@ -467,10 +465,11 @@ class Session:
             )
         return seen
 
-    def report(self, progress: Progress, step: int, seconds: float) -> dict[str, Any]:
+    def report(self, progress: Progress) -> dict[str, Any]:
         """One line of the log; speed since the last one. Reading the losses waits for the device."""
         c, seen = self.config, self.check(progress)
-        now = self.watch.seconds
+        (step, seconds), now = self.reported, self.watch.seconds
+        self.reported = self.state.step, now
         line = {
             "step": self.state.step,
             "images": self.state.step * c.k * c.m,

@@ -81,7 +81,7 @@ def test_more_steps_never_change_the_past(variant, tmp_path):
     assert first.items() <= {file.name: file.read_bytes() for file in (straight / "samples").iterdir()}.items()
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(stops=st.lists(st.integers(1, 11), unique=True, max_size=5).map(sorted))
 def test_stopped_at_any_steps(stops, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
