@@ -40,18 +40,18 @@ def train(
     `data` is what the command takes, or uint8 pictures [N, H, W, C]; settings are Config's. A loss of one's own is a
     `dcgan.Loss`, an optimizer a function of the parameters, networks a pair of classes (or functions) of the Config.
     """
-    from dcgan import run, sample
+    from dcgan import planning, run, sample
     from dcgan.console import Console
 
     named = {"loss": loss, "optimizer": optimizer}
-    own = run.Own(
+    own = planning.Own(
         loss=loss if not isinstance(loss, str) else None,
         optimizer=optimizer if not isinstance(optimizer, str) else None,
         networks=networks,
     )
     settings |= {name: value for name, value in named.items() if isinstance(value, str)}
     console = Console(quiet=quiet)
-    plan = run.plan(data, out=out, preset=preset, settings=settings, warm=warm, own=own, console=console)
+    plan = planning.plan(data, out=out, preset=preset, settings=settings, warm=warm, own=own, console=console)
     if stopped := run.train(plan, console):  # all is saved; the same call goes on
         raise KeyboardInterrupt if stopped == signal.SIGINT else SystemExit(128 + stopped)
     return sample.load(plan.folder.path, own_networks=networks)

@@ -134,7 +134,7 @@ def train(
     dry_run
         Print the config, the networks and an estimate of time and memory; train nothing.
     """
-    from dcgan import about, run
+    from dcgan import about, planning, run
 
     console = Console(quiet=quiet, stderr=json_out)
     typed = {name: value for name, value in settings.items() if value is not None}
@@ -143,7 +143,7 @@ def train(
         held = {name: value for name, value in held.items() if name not in ("steps", "minutes")}
     data, preset = data or held.pop("data", None), preset or held.pop("preset", None)
     chosen = {name: value for name, value in (held | typed).items() if name not in ("data", "preset")}
-    plan = run.plan(data, out=out, preset=preset, settings=chosen, warm=start_from, console=console)
+    plan = planning.plan(data, out=out, preset=preset, settings=chosen, warm=start_from, console=console)
     if dry_run:
         from dcgan import estimate
 

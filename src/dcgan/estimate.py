@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from dcgan import algorithm, data, layers, run
+from dcgan import algorithm, data, layers, planning, run
 from dcgan.layers import Stage
 from dcgan.losses import LOSSES
-from dcgan.run import Plan
+from dcgan.planning import Plan
 
 PATIENCE = 8.0  # seconds of measuring, at the most, once two steps are taken
 
@@ -82,7 +82,7 @@ def estimate(plan: Plan) -> Estimate:
     config = plan.config
     G, D = layers.read(config)
     header = plan.folder.header()
-    device = run.device(config.device)
+    device = planning.device(config.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:

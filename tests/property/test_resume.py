@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcgan import plots, run
+from dcgan import planning, plots, run
 from support import FACES, TINY, differing, reports
 
 STEPS = 6
@@ -37,7 +37,7 @@ def _no_curves(monkeypatch):
 def train(out: Path, steps: int = STEPS, **asked) -> Path:
     asked = {"data": FACES, "steps": steps} | SMALL | asked
     data, preset = asked.pop("data"), asked.pop("preset", None)
-    assert run.train(run.plan(data, out=out, preset=preset, settings=asked)) == 0
+    assert run.train(planning.plan(data, out=out, preset=preset, settings=asked)) == 0
     return out
 
 

@@ -7,14 +7,14 @@ from dataclasses import fields
 import pytest
 import torch
 
-from dcgan import estimate, run
+from dcgan import estimate, planning, run
 from dcgan.config import Config
 from support import FACES, TINY, flags, tree
 
 
 @pytest.fixture
 def plan(tmp_path):
-    return run.plan(FACES, out=tmp_path / "run", settings=TINY | {"steps": 1000})
+    return planning.plan(FACES, out=tmp_path / "run", settings=TINY | {"steps": 1000})
 
 
 def test_nothing_is_written(cli, tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_json(cli, tmp_path):
 
 def test_what_is_measured_is_the_run(plan, monkeypatch):
     """Its minibatches, in its order; then a save's statistics, for which D has a layer with batch norm at 16 px."""
-    plan = run.plan(FACES, out=plan.folder.path, settings=TINY | {"size": 16})
+    plan = planning.plan(FACES, out=plan.folder.path, settings=TINY | {"size": 16})
     asked = []
     batches = run.batches
 
@@ -76,12 +76,12 @@ def test_what_is_measured_is_the_run(plan, monkeypatch):
 
 
 def test_of_a_run_half_done(plan, cli):
-    plan = run.plan(FACES, out=plan.folder.path, settings=TINY | {"steps": 10})
+    plan = planning.plan(FACES, out=plan.folder.path, settings=TINY | {"steps": 10})
     assert run.train(plan) == 0
     before = tree(plan.folder.path)
     words = cli("train", "--out", plan.folder.path, "--steps", 3000, "--dry-run").out.splitlines()[-1]
     assert words.startswith("3,000 steps, 10 of them done, at ")
-    found = estimate.estimate(run.plan(out=plan.folder.path, settings={"steps": 3000}))
+    found = estimate.estimate(planning.plan(out=plan.folder.path, settings={"steps": 3000}))
     assert found.minutes == pytest.approx(2990 * found.seconds_per_step / 60, rel=1e-9)
     assert tree(plan.folder.path) == before
 

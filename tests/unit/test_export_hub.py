@@ -12,6 +12,7 @@ import torch
 from huggingface_hub import errors
 from PIL import Image
 
+import dcgan.planning
 import dcgan.run
 import untrained
 from dcgan import __version__, data, hub, images, sample
@@ -100,7 +101,7 @@ def test_what_is_pushed_draws_the_same_when_it_is_read_back(run, there, tmp_path
 def test_training_starts_from_what_was_pushed(run, there, tmp_path):
     publishing.push(run, "ann/faces")
     settings = {"size": 32, "width": 4, "steps": 1, "precision": "float32"}
-    plan = dcgan.run.plan("faces:32", out=tmp_path / "on", settings=settings, warm="hf:ann/faces")
+    plan = dcgan.planning.plan("faces:32", out=tmp_path / "on", settings=settings, warm="hf:ann/faces")
     state, _ = dcgan.run._start(plan, "cpu")
     assert all(torch.equal(p, q) for p, q in zip(state.G.parameters(), sample.load(run).G.parameters(), strict=True))
     assert all(torch.equal(p, q) for p, q in zip(state.D.parameters(), sample.load(run).D.parameters(), strict=True))

@@ -21,6 +21,7 @@ FLOORS = [
     {"folder"},
     {"sample"},
     {"draw", "metrics", "plots", "about"},
+    {"planning"},
     {"run"},
     {"estimate", "experiments", "export"},
     {"__init__"},  # the Python API

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import untrained
-from dcgan import run
+from dcgan import planning
 from dcgan.cli import main
 from dcgan.errors import UserError
 from dcgan.export import importing, layouts
@@ -240,4 +240,4 @@ def test_the_command_makes_a_run_named_after_the_file(tmp_path, capsys, monkeypa
 def test_it_is_not_trained_on_but_can_be_started_from(tmp_path):
     importing.import_run([write(tmp_path / "netG.pth", their_G())], tmp_path / "run")
     with pytest.raises(UserError, match=r"imported from netG\.pth .* start from its weights with .* --from"):
-        run.plan(out=tmp_path / "run")
+        planning.plan(out=tmp_path / "run")

@@ -5,13 +5,14 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 import dcgan
-from dcgan import checkpoint, files, run
+from dcgan import checkpoint, files, planning, run
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
@@ -23,7 +24,7 @@ HERE = threading.current_thread() is threading.main_thread()
 
 
 def train(out, data=FACES, own=None, console=None, **settings):
-    return run.train(run.plan(data, out=out, settings=TINY | settings, own=own), console)
+    return run.train(planning.plan(data, out=out, settings=TINY | settings, own=own), console)
 
 
 def at_step(step, do):
@@ -34,7 +35,7 @@ def at_step(step, do):
         seen.append(fake)
         return do(usual.G(fake)) if len(seen) == step else usual.G(fake)
 
-    return run.Own(loss=Loss(usual.D, G))
+    return planning.Own(loss=Loss(usual.D, G))
 
 
 def keep(value):
@@ -113,7 +114,7 @@ def test_speed_is_that_of_training_alone(tmp_path, monkeypatch):
         now[0] += 1
         return usual.G(fake)
 
-    own = run.Own(loss=Loss(usual.D, a_second))
+    own = planning.Own(loss=Loss(usual.D, a_second))
     train(tmp_path, own=own, steps=12, sample_every=2, save_every=3)
     assert [(line["seconds"], line["images_per_s"]) for line in log(tmp_path)[1:-1]] == [(5, 8), (10, 8), (12, 8)]
     assert Folder(tmp_path).header().seconds == 12
@@ -123,8 +124,8 @@ def test_speed_is_that_of_training_alone(tmp_path, monkeypatch):
 
 def test_where_it_goes_by_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run.plan(FACES, settings=TINY).folder.path == run.Path("runs/faces-8")
-    assert run.plan(FACES, settings=TINY | {"size": (8, 16)}).folder.path == run.Path("runs/faces-8x16")
+    assert planning.plan(FACES, settings=TINY).folder.path == Path("runs/faces-8")
+    assert planning.plan(FACES, settings=TINY | {"size": (8, 16)}).folder.path == Path("runs/faces-8x16")
     assert os.listdir(tmp_path) == []
 
 
@@ -132,12 +133,12 @@ def test_a_run_goes_on_with_its_own_settings(tmp_path, monkeypatch):
     """What is not asked for again holds, how the pictures are prepared among it: with --out and without."""
     monkeypatch.chdir(tmp_path)
     settings = TINY | {"fit": "squash", "channels": 1, "k": 2}
-    plan = run.plan(FACES, settings=settings | {"steps": 2})
+    plan = planning.plan(FACES, settings=settings | {"steps": 2})
     assert run.train(plan) == 0
     prepared = sorted(os.listdir(os.path.join(os.environ["DCGAN_CACHE"], "prepared")))
     for again in (
-        run.plan(FACES, settings={"size": 8, "steps": 9}),
-        run.plan(None, out=plan.folder.path, settings={"steps": 9}),
+        planning.plan(FACES, settings={"size": 8, "steps": 9}),
+        planning.plan(None, out=plan.folder.path, settings={"steps": 9}),
     ):
         assert again.config == plan.config.replace(steps=9)
         assert again.folder.path == plan.folder.path
@@ -147,11 +148,11 @@ def test_a_run_goes_on_with_its_own_settings(tmp_path, monkeypatch):
 
 def test_length_is_what_was_asked_last(tmp_path):
     assert train(tmp_path, steps=2) == 0
-    assert run.plan(out=tmp_path).config.steps == 2
-    assert run.plan(out=tmp_path, settings={"minutes": 3.0}).config.steps is None
-    assert run.plan(out=tmp_path, preset="default", settings=TINY | {"steps": 5}).config.steps == 5
-    assert run.plan(FACES, settings=TINY).config.steps == run.DEFAULT_STEPS
-    assert run.plan(FACES, preset="paper", settings=TINY | {"minutes": 3.0}).config.steps is None
+    assert planning.plan(out=tmp_path).config.steps == 2
+    assert planning.plan(out=tmp_path, settings={"minutes": 3.0}).config.steps is None
+    assert planning.plan(out=tmp_path, preset="default", settings=TINY | {"steps": 5}).config.steps == 5
+    assert planning.plan(FACES, settings=TINY).config.steps == planning.DEFAULT_STEPS
+    assert planning.plan(FACES, preset="paper", settings=TINY | {"minutes": 3.0}).config.steps is None
 
 
 def test_changed_options_are_named(tmp_path):
@@ -176,7 +177,7 @@ def test_changed_options_are_named(tmp_path):
     ],
 )
 def test_options_that_may_change(name, value, trained):
-    plan = run.plan(out=trained, settings={name: value})
+    plan = planning.plan(out=trained, settings={name: value})
     assert plan.config == Folder(trained).config().replace(**{name: value})
     assert plan.config != Folder(trained).config()
 
@@ -230,7 +231,7 @@ def test_minutes(tmp_path):
     first = reports(tmp_path / "run")[-1]["step"]
     seconds = log(tmp_path / "run")[-2]["seconds"]
     assert 0.6 <= seconds < 3  # the step that crosses the line is finished
-    assert run.plan(out=tmp_path / "run").config.steps is None
+    assert planning.plan(out=tmp_path / "run").config.steps is None
     assert Folder(tmp_path / "run").finished()
     assert train(tmp_path / "run", minutes=0.02) == 0
     assert reports(tmp_path / "run")[-1]["step"] > first
@@ -289,7 +290,7 @@ def test_two_trainers(tmp_path):
 
 def test_two_trainers_that_start_at_once(tmp_path):
     """The one that comes too late, into a folder just made, does not take the other's away."""
-    plan = run.plan(FACES, out=tmp_path / "run", settings=TINY)
+    plan = planning.plan(FACES, out=tmp_path / "run", settings=TINY)
     with files.lock(tmp_path / "run" / ".lock", "free"):
         with pytest.raises(UserError, match="another process is training this run"):
             run.train(plan)
@@ -348,7 +349,7 @@ def test_a_warm_start(trained, tmp_path):
     _, theirs = checkpoint.read(Folder(trained).last)
     settings = {"size": 16, "lr": 0.001, "loss": "minimax", "steps": 1}
     for start in (trained, Folder(trained).last):
-        plan = run.plan(FACES, out=tmp_path / "run", settings=TINY | settings, warm=start)
+        plan = planning.plan(FACES, out=tmp_path / "run", settings=TINY | settings, warm=start)
         state, seconds = run._start(plan, "cpu")
         assert (state.step, seconds) == (0, 0.0)
         assert not state.opt_G.state
@@ -368,7 +369,9 @@ def test_a_warm_start_goes_on_as_any_run_does(trained, tmp_path):
     other = shutil.copytree(trained, tmp_path / "other")
     settings = TINY | {"size": 16, "lr": 0.001}
     for steps in (5, 10):
-        assert run.train(run.plan(FACES, out=tmp_path / "run", settings=settings | {"steps": steps}, warm=other)) == 0
+        assert (
+            run.train(planning.plan(FACES, out=tmp_path / "run", settings=settings | {"steps": steps}, warm=other)) == 0
+        )
         shutil.rmtree(other, ignore_errors=True)
     assert [line["event"] for line in log(tmp_path / "run") if "event" in line] == ["start", "resume", "finish"]
 

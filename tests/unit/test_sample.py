@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dcgan
-from dcgan import latents, run, sample
+from dcgan import latents, planning, run, sample
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.latents import Point, Term
@@ -239,7 +239,7 @@ def test_from_a_file_as_from_its_run(model, trained, tmp_path):
 
 
 def test_a_run_without_a_checkpoint_yet(tmp_path):
-    plan = run.plan(FACES, out=tmp_path / "run", settings=TINY)
+    plan = planning.plan(FACES, out=tmp_path / "run", settings=TINY)
     plan.folder.path.mkdir()
     plan.folder.config_file.write_text(plan.config.to_json())
     with pytest.raises(UserError) as caught:
