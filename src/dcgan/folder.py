@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dcgan import checkpoint, files
+from dcgan import checkpoint, files, latents
 from dcgan.config import Config
 from dcgan.errors import UserError, suggest
 
@@ -132,17 +132,37 @@ class Folder:
 
     def saved(self, name: str) -> np.ndarray:
         """The latent of a `#name`."""
-        points = self._points()
+        return np.asarray(self.points()[self._known(name)], np.float32)
+
+    def save_point(self, name: str, z: np.ndarray, overwrite: bool = True) -> None:
+        """Keep a latent as `#name`; unless `overwrite`, not in place of another."""
+        if not latents.is_name(name):
+            raise UserError(
+                f"point #{name}: a point in words could not say it; name it with letters, digits, _, . and -, ending "
+                "in a letter, a digit or _"
+            )
+        points = self.points()
+        if not overwrite and name in points and not np.array_equal(self.saved(name), z):
+            raise UserError(f"point #{name}: {self.path} has one of this name; choose another, or add --overwrite")
+        self._write_points(points | {name: [float(value) for value in z]})
+
+    def remove_point(self, name: str) -> None:
+        points = self.points()
+        del points[self._known(name)]
+        self._write_points(points)
+
+    def _known(self, name: str) -> str:
+        points = self.points()
         if name not in points:
             known = suggest(name, points) if points else "; none is saved yet"
             raise UserError(f"point #{name}: it is not saved in {self.path}{known}")
-        return np.asarray(points[name], np.float32)
+        return name
 
-    def save_point(self, name: str, z: np.ndarray) -> None:
-        points = self._points() | {name: [float(value) for value in z]}
+    def _write_points(self, points: dict[str, list[float]]) -> None:
         files.write_whole(self.points_file, json.dumps(points).encode())
 
-    def _points(self) -> dict[str, list[float]]:
+    def points(self) -> dict[str, list[float]]:
+        """Every `#name` and its latent."""
         if not self.points_file.is_file():
             return {}
         try:

@@ -99,15 +99,21 @@ class Point:
         return next((term.of[0] for term in self.terms if not isinstance(term.of, str)), 0)
 
 
+_NAME = r"[\w.-]*\w"
 _TOKEN = re.compile(
-    r"""\s*(?: (?P<sign>[+-])
+    rf"""\s*(?: (?P<sign>[+-])
              | ~(?P<noise>\d+)
              | @(?P<label>\d+)
              | (?:(?P<weight>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*\*\s*)?
-               (?:\#(?P<name>[\w.-]*\w) | (?P<seeds>\d+(?:\s*,\s*\d+)*)) (?![\w.*])
+               (?:\#(?P<name>{_NAME}) | (?P<seeds>\d+(?:\s*,\s*\d+)*)) (?![\w.*])
            )""",
     re.VERBOSE,
 )
+
+
+def is_name(name: str) -> bool:
+    """Whether a point in words can say `#name`."""
+    return re.fullmatch(_NAME, name) is not None
 
 
 def parse(words: str) -> Point:

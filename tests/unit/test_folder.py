@@ -160,3 +160,23 @@ def test_a_disk_that_is_full(folder, monkeypatch):
 def test_each_line_is_json(folder):
     for line in folder.log_file.read_text().splitlines():
         json.loads(line, parse_constant=pytest.fail)  # NaN is none
+
+
+def test_points_kept_and_removed(tmp_path):
+    (tmp_path / "run").mkdir()
+    folder = Folder(tmp_path / "run")
+    z, other = np.ones(3, np.float32), np.zeros(3, np.float32)
+    folder.save_point("me", z)
+    folder.save_point("me", z, overwrite=False)  # the same again
+    with pytest.raises(UserError, match="#me: .* has one of this name; choose another, or add --overwrite"):
+        folder.save_point("me", other, overwrite=False)
+    assert np.array_equal(folder.saved("me"), z)
+    folder.save_point("me", other)
+    assert folder.points() == {"me": [0.0] * 3}
+    for bad in ("", "a b", "a+b", "end-", "#x"):
+        with pytest.raises(UserError, match="a point in words could not say it"):
+            folder.save_point(bad, z)
+    with pytest.raises(UserError, match="#my: it is not saved .*did you mean me"):
+        folder.remove_point("my")
+    folder.remove_point("me")
+    assert folder.points() == {}
