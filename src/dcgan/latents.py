@@ -11,6 +11,7 @@ A point is weighted seeds, written as words and used as such by every verb, page
     +12,40,77 -3,9,31         a group counts as the mean of its seeds (Radford et al., section 6.3.2)
     17 ~7                     plus small noise, drawn from seed 7: U(-0.25, 0.25), as for figure 7's neighbours
     0.5*#smile + 17           a point or direction saved in the run
+    17 + 0.4*#z.12            latent number 12 moved by 0.4; #n.7 is the noise that ~7 adds: these every run has
     17 @3                     class 3 of a conditional run (without one: its first seed mod the number of classes)
 """
 
@@ -100,6 +101,7 @@ class Point:
 
 
 _NAME = r"[\w.-]*\w"
+_BUILT_IN = re.compile(r"([zn])\.(\d+)")
 _TOKEN = re.compile(
     rf"""\s*(?: (?P<sign>[+-])
              | ~(?P<noise>\d+)
@@ -112,8 +114,8 @@ _TOKEN = re.compile(
 
 
 def is_name(name: str) -> bool:
-    """Whether a point in words can say `#name`."""
-    return re.fullmatch(_NAME, name) is not None
+    """Whether a point in words can say `#name` and mean one of a run's own."""
+    return re.fullmatch(_NAME, name) is not None and not _BUILT_IN.fullmatch(name)
 
 
 def parse(words: str) -> Point:
@@ -161,6 +163,9 @@ def resolve(
     z = np.zeros(z_dim, np.float64)
     for term in point.terms:
         if isinstance(term.of, str):
+            if built_in := _BUILT_IN.fullmatch(term.of):
+                z += term.weight * _built_in(*built_in.groups(), z_dim, str(point))
+                continue
             if saved is None:
                 raise UserError(f"point {str(point)!r}: #{term.of} is a point saved in a run, and there is none here")
             z += term.weight * saved(term.of).astype(np.float64)
@@ -169,6 +174,16 @@ def resolve(
     for seed in point.noise:
         z += NOISE * draw([seed], z_dim, "uniform", stream=1)[0].astype(np.float64)
     return z.astype(np.float32)
+
+
+def _built_in(kind: str, digits: str, z_dim: int, words: str) -> np.ndarray:
+    """`#z.12` is the unit vector of latent number 12; `#n.7` the noise that `~7` adds, so that it can be weighted."""
+    number = _whole(digits, "the number of a latent" if kind == "z" else "a seed", words)
+    if kind == "n":
+        return NOISE * draw([number], z_dim, "uniform", stream=1)[0].astype(np.float64)
+    if number >= z_dim:
+        raise UserError(f"point {words!r}: this run's latents have {z_dim} numbers, #z.0 to #z.{z_dim - 1}")
+    return np.eye(1, z_dim, number)[0]
 
 
 def walk(a: np.ndarray, b: np.ndarray, steps: int, distribution: str = "uniform") -> np.ndarray:

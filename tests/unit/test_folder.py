@@ -176,7 +176,7 @@ def test_points_kept_and_removed(tmp_path):
     for bad in ("", "a b", "a+b", "end-", "#x"):
         with pytest.raises(UserError, match="a point in words could not say it"):
             folder.save_point(bad, z)
-    with pytest.raises(UserError, match="#my: it is not saved .*did you mean me"):
+    with pytest.raises(UserError, match="#my: it is not saved in .*; there are: me"):
         folder.remove_point("my")
     folder.remove_point("me")
     assert folder.points() == {}
