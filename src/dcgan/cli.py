@@ -18,10 +18,11 @@ from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 
 import dcgan
-from dcgan import config, usage
+from dcgan import config, usage, verbs
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
+from dcgan.usage import Json, Out, Overwrite, Quiet, Whole
 
 app = App(
     name="dcgan",
@@ -30,12 +31,6 @@ app = App(
     default_parameter=Parameter(negative_iterable=()),
     help_on_error=False,
 )
-
-Out = Annotated[Path | None, Parameter(name="--out")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout, nothing else.")]
-Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
-Whole = Annotated[int | None, Parameter(converter=usage.whole)]
-Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that is there.")]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -525,4 +520,6 @@ def evaluate(
         console.say(done.in_words())
 
 
+for verb in verbs.ALL:
+    app.command(verb, group=verbs.PAPER)
 app.register_install_completion_command(help="Let this shell complete dcgan's verbs and flags.")

@@ -1,9 +1,10 @@
-"""What is wrong with a command line, in our own sentences, and numbers read strictly."""
+"""What is wrong with a command line, in our own sentences; numbers read strictly; the flags that many verbs have."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from cyclopts import Token
+from cyclopts import Parameter, Token
 from cyclopts import exceptions as wrong
 
 from dcgan.errors import UserError, suggest
@@ -17,6 +18,13 @@ def whole(kind: Any, tokens: Sequence[Token]) -> int:
         return int(tokens[0].value)
     except ValueError:
         raise UserError(f"{tokens[0].keyword} {tokens[0].value}: it must be a whole number") from None
+
+
+Out = Annotated[Path | None, Parameter(name="--out")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout, nothing else.")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
+Whole = Annotated[int | None, Parameter(converter=whole)]
+Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that is there.")]
 
 
 def sentence(error: wrong.CycloptsError) -> str:

@@ -26,7 +26,7 @@ FLOORS = [
     {"estimate", "experiments", "export"},
     {"__init__"},  # the Python API
     {"studio"},
-    {"usage", "cli"},
+    {"usage", "verbs", "cli"},
     {"__main__"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

@@ -1,0 +1,110 @@
+"""Walking in the latent space (Radford et al., section 6.1, figure 4): nine random latents and what lies between them.
+
+"If walking in this latent space results in semantic changes ..., we can reason that the model has learned relevant and
+interesting representations"; sharp transitions would be signs of memorisation. So the smoothness is measured: the path
+is closed to a loop, each segment walked in equal steps (a line; an arc of the sphere where z is normal), and the
+distance between neighbours taken in lite0's features, which know nothing of this generator. For one that draws, the
+largest step stays near the mean. Beside it goes a memoriser, which shows the nearest of a thousand remembered
+latents' pictures: it stands still, then jumps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcgan import images, latents, plots
+from dcgan.console import Console
+from dcgan.errors import UserError
+from dcgan.experiments import result
+from dcgan.metrics import features
+from dcgan.metrics.result import Figure
+from dcgan.plots import Row
+from dcgan.sample import Model
+
+POINTS = tuple(str(seed) for seed in range(9))
+STEPS = 16  # from one point to the next
+REMEMBERED = 1000  # latents of the memoriser
+GOAL = 4.0  # largest step over the mean one: a memoriser's grows with STEPS, a drawing generator's does not
+COLUMNS = 8  # pictures of a segment that the strip shows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(result.Result):
+    name = "walk"
+    source = "section 6.1, figure 4"
+    paper = "walks through 9 random z change smoothly, every picture on the way a plausible bedroom; no sharp jumps"
+    points: tuple[str, ...]
+    frames: np.ndarray  # uint8 [points * STEPS, H, W, C], a loop
+    memorised: np.ndarray  # the same of the memoriser
+
+
+def compute(model: Model, points: Sequence[str] = (), steps: int = STEPS, console: Console | None = None) -> Result:
+    """A loop through the points, 9 of the first seeds unless told."""
+    console = console or Console(quiet=True)
+    points = tuple(points) or POINTS
+    if len(points) < 2:
+        raise UserError(f"--points {points[0]}: a walk needs two points or more; separate them by commas or repeat it")
+    if not 2 <= steps <= 1000:
+        raise UserError(f"--steps {steps}: from one point to the next it must be 2 to 1,000 steps")
+    z, labels = model.latents(points)
+    path = np.concatenate(
+        [latents.walk(a, b, steps, model.config.z) for a, b in zip(z, np.roll(z, -1, 0), strict=True)]
+    )
+    with console.progress("drawing", len(path)) as bar:
+        frames = _generate(model, path, labels)
+        bar.update(len(path))
+    remembered = np.concatenate([z, latents.draw(range(REMEMBERED), model.config.z_dim, model.config.z)])
+    memorised = _generate(model, remembered[_nearest(path, remembered)], labels)
+    extractor = features.load("lite0")
+    sizes = []
+    with console.progress("measuring steps", 2 * len(path)) as bar:
+        for i, shown in enumerate((frames, memorised)):
+            sizes.append(_steps(extractor(shown)))
+            bar.update((i + 1) * len(path))
+    ours, control = (float(one.max() / max(one.mean(), 1e-12)) for one in sizes)
+    protocol = {"points": list(points), "steps": steps, "features": extractor.name, "path": _kind(model)}
+    smooth = Figure(
+        "largest step / mean", ours, protocol, ", ".join(points), goal=GOAL, ok=ours <= GOAL < control, control=control
+    )
+    found = (
+        f"{len(path)} steps round {len(points)} latents: the largest is {ours:.1f} times the mean one; of a memoriser "
+        f"on the same path {control:.1f} times"
+    )
+    return Result(
+        subject=result.subject(model), found=found, figures=[smooth], points=points, frames=frames, memorised=memorised
+    )
+
+
+def figure(found: Result) -> bytes:
+    """A row from each point towards the next, as in figure 4, and one of the memoriser's below."""
+    steps = len(found.frames) // len(found.points)
+    columns = np.unique(np.linspace(0, steps, min(COLUMNS, steps), endpoint=False).astype(int))
+    rows = [Row(f"from {point}", found.frames[i * steps + columns], ()) for i, point in enumerate(found.points)]
+    rows.append(Row("memoriser", found.memorised[columns]))
+    return plots.sheet("A walk through latents, and back to the first", rows, [found.found + "."])
+
+
+def animation(found: Result) -> bytes:
+    """The whole loop, for a WebP: each frame twice as large where pictures are small."""
+    times = max(1, 128 // found.frames.shape[1])
+    large = found.frames.repeat(times, 1).repeat(times, 2)
+    return images.animation(list(large), milliseconds=60, hold=60)
+
+
+def _kind(model: Model) -> str:
+    return "arcs" if model.config.z == "normal" else "lines"
+
+
+def _generate(model: Model, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    return model.generate(z, None if labels is None else np.repeat(labels[:1], len(z)))
+
+
+def _nearest(path: np.ndarray, remembered: np.ndarray) -> np.ndarray:
+    apart = (remembered**2).sum(1) - 2 * path @ remembered.T
+    return apart.argmin(1)
+
+
+def _steps(rows: np.ndarray) -> np.ndarray:
+    """How far each is from the next, the last from the first: [N, d] -> [N]."""
+    return np.linalg.norm(np.roll(rows, -1, 0) - rows, axis=1)
