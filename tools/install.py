@@ -1,7 +1,8 @@
 """Set the project up for work in it: a virtual environment in .venv, with the package in place and what tests need.
 
 `make install` runs this with nothing but Python and pip. A torch that is there already is kept: one in .venv, or one
-of the Python that runs this. Repeated, it returns at once unless pyproject.toml, the constraints or this file changed.
+of the Python that runs this. Repeated, it returns at once unless pyproject.toml, the constraints, this file or the
+page's sources changed. Where node and npm are, the studio's page is built (page.py); without them all else works.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+
+import page  # beside this file
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -24,6 +27,7 @@ def main() -> None:
     key = hashlib.sha256(
         b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt", "tools/install.py"))
     ).hexdigest()
+    page.build()
     if STAMP.is_file() and STAMP.read_text() == key:
         return
     ours = has_torch(sys.executable)

@@ -520,6 +520,36 @@ def evaluate(
         console.say(done.in_words())
 
 
+@app.command
+def studio(
+    path: Annotated[Path, Parameter(name="RUN")] = Path("runs"),
+    /,
+    *,
+    port: Whole = None,
+    host: str = "localhost",
+    token: str | None = None,
+    no_browser: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Open a page in the browser: watch runs as they learn, and look inside what they learned.
+
+    Parameters
+    ----------
+    path
+        A run, or a folder of runs; nothing outside of it is served. [default: runs]
+    port
+        Where to listen. [default: 8421, or the next that is free]
+    host
+        Another address lets other machines in, by the token that is printed.
+    token
+        Choose that token, or ask for one on this machine too.
+    no_browser
+        Only print the address.
+    """
+    from dcgan.studio import launch
+
+    launch.serve(path, host=host, port=port, token=token, browser=not no_browser)
+
+
 for verb in verbs.ALL:
     app.command(verb, group=verbs.PAPER)
 app.register_install_completion_command(help="Let this shell complete dcgan's verbs and flags.")

@@ -1,0 +1,114 @@
+"""`dcgan studio`: an address, a port, a browser; and beside a training that starts.
+
+`serve` runs until Ctrl-C. It listens on this machine alone unless told otherwise.
+"""
+
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from dcgan.errors import UserError
+from dcgan.studio.library import Library
+
+PORT = 8421  # the first that is tried; where it is taken, one of the next
+TRIED = 20
+
+
+def check() -> None:
+    """What the studio needs and a plain install may not have, said in a sentence."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError as error:
+        raise UserError(f'studio: {error.name} is not installed; pip install "dcgan[studio]" brings it') from None
+    from dcgan.studio.server import STATIC
+
+    if not (STATIC / "index.html").is_file():
+        raise UserError(
+            f"studio: its page is not built ({STATIC} is empty), since node and npm were not there when this package "
+            "was made; install Node.js 20.19 or newer and run python tools/page.py in the source, or install a wheel"
+        )
+
+
+def serve(
+    path: Path,
+    *,
+    host: str = "localhost",
+    port: int | None = None,
+    token: str | None = None,
+    browser: bool = True,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the runs at `path` until Ctrl-C or SIGTERM."""
+    check()
+    import uvicorn
+
+    from dcgan.studio import guard, server
+
+    if token is None and not guard.is_loopback(host):
+        token = guard.new_token()
+    library = Library(path)
+    with listen(host, port) as sock:
+        address = _address(host, sock.getsockname()[1], token)
+        config = uvicorn.Config(
+            server.application(library, host, token),
+            log_config=None,
+            access_log=False,  # which would hold the token
+            server_header=False,
+            ws_max_size=64 * 1024,
+            limit_concurrency=256,
+            timeout_graceful_shutdown=2,
+        )
+        say(f"the studio is at {address} (Ctrl-C ends it)")
+        if browser and _has_browser():
+            threading.Timer(0.5, webbrowser.open, [address]).start()
+        uvicorn.Server(config).run(sockets=[sock])
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket on that port; without one, on the first free of a few, so that bookmarks tend to hold."""
+    tried = range(PORT, PORT + TRIED) if port is None else [port]
+    error: OSError | None = None
+    for number in tried:
+        try:
+            family, kind, protocol, _, where = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
+            sock = socket.socket(family, kind, protocol)
+            if os.name == "posix":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(where)
+            except OSError:
+                sock.close()
+                raise
+            return sock
+        except socket.gaierror:
+            raise UserError(
+                f"--host {host}: this machine has no such address; leave it out for this machine alone"
+            ) from None
+        except (OSError, OverflowError) as failed:
+            error = failed if isinstance(failed, OSError) else None
+    if port is None:
+        raise UserError(f"studio: ports {PORT} to {PORT + TRIED - 1} are all taken; choose one with --port")
+    why = (error and error.strerror) or "ports go from 0 to 65535"
+    raise UserError(f"--port {port}: it cannot be listened on at {host} ({why}); choose another, or leave it out")
+
+
+def _address(host: str, port: int, token: str | None) -> str:
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+
+
+def _has_browser() -> bool:
+    """Whether a window could open: not over ssh, nor in a container, where one in the terminal might."""
+    return (
+        os.name == "nt"
+        or sys.platform == "darwin"
+        or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    )
