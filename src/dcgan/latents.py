@@ -164,7 +164,7 @@ def resolve(
     for term in point.terms:
         if isinstance(term.of, str):
             if built_in := _BUILT_IN.fullmatch(term.of):
-                z += term.weight * _built_in(*built_in.groups(), z_dim, str(point))
+                z += term.weight * _built_in(built_in[1], built_in[2], z_dim, str(point))
                 continue
             if saved is None:
                 raise UserError(f"point {str(point)!r}: #{term.of} is a point saved in a run, and there is none here")

@@ -10,7 +10,7 @@ guided backprop, feature extraction and the studio look at.
 
 import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -174,8 +174,16 @@ class Generator(Network):
         self.out = Layer(out, norm_out, nn.Tanh() if config.output == "tanh" else nn.Sigmoid())
         self.initialise()
 
-    def maps(self, z: Tensor, y: Tensor | None = None) -> list[Tensor]:
-        """Every hidden map after its rectifier, small to large, and the picture last."""
+    def maps(self, z: Tensor, y: Tensor | None = None, gates: Sequence[Tensor] = ()) -> list[Tensor]:
+        """Every hidden map after its rectifier, small to large, and the picture last.
+
+        `gates`: a factor for each map [maps] of the first hidden layers; 0 switches a map off.
+        """
+
+        def gated(x: Tensor) -> Tensor:
+            return x * gates[len(kept)][None, :, None, None] if len(kept) < len(gates) else x
+
+        kept: list[Tensor] = []
         with self.lowered(z):
             x = self.join(z, y)
             if self.dense is not None:
@@ -183,9 +191,9 @@ class Generator(Network):
             shape = (z.shape[0], -1, *self.base)  # not len(z): exported, the batch stays free
             x = self.project.linear(x)
             x = self.project.finish(x).view(shape) if self.per_unit else self.project.finish(x.view(shape))
-            kept = [x.contiguous(memory_format=torch.channels_last)]
+            kept.append(gated(x.contiguous(memory_format=torch.channels_last)))
             for layer in self.hidden:
-                kept.append(layer(self.join(kept[-1], y)))
+                kept.append(gated(layer(self.join(kept[-1], y))))
             kept.append(self.out(self.join(kept[-1], y)).to(z.dtype))
         return kept
 

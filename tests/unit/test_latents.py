@@ -302,3 +302,13 @@ def test_parse_seeds_says_what_is_wrong(text, sentence):
     with pytest.raises(UserError) as caught:
         parse_seeds(text)
     assert str(caught.value) == sentence
+
+
+def test_every_run_has_its_axes_and_noises_as_names():
+    axis = resolve(parse("17 + 0.5*#z.3"), 8) - resolve(parse("17"), 8)
+    assert axis == pytest.approx([0, 0, 0, 0.5, 0, 0, 0, 0], abs=1e-6)  # rounded to float32 once
+    assert np.array_equal(resolve(parse("17 + #n.7"), 8), resolve(parse("17 ~7"), 8))
+    with pytest.raises(UserError, match=r"#z\.8.*have 8 numbers, #z\.0 to #z\.7"):
+        resolve(parse("17 + #z.8"), 8)
+    assert not latents.is_name("z.3")
+    assert latents.is_name("z.x")

@@ -8,6 +8,7 @@ would take as much room and be 5 to 7 times as far off (1e-3 against 2e-4 from b
 run of 64 px; 5e-4 against 8e-5 on one of MNIST). Vectors stay whole: they are small.
 """
 
+import importlib
 import json
 import logging
 import warnings
@@ -22,20 +23,21 @@ from dcgan.export.pt2 import program
 from dcgan.export.public import about
 from dcgan.sample import Model
 
+NEEDED = ("onnx", "onnxruntime", "onnxscript")  # the file, its check, torch's way to it
 OPSET = 20
 LARGEST = 2**31 - 1  # bytes of a protocol buffer, which an ONNX file is
 
 
 def make(model: Model, half: bool = False) -> tuple[bytes, float]:
     """The file's bytes, and how far onnxruntime's pictures are from torch's, at most."""
-    _libraries()
+    libraries(*NEEDED)
     return checked(graph(model), model, half)
 
 
 def checked(proto: Any, model: Model, half: bool) -> tuple[bytes, float]:
-    onnx, onnxruntime = _libraries()
+    onnx, onnxruntime = libraries("onnx", "onnxruntime")
     if half:
-        _halve(proto.graph)
+        halve(proto.graph)
     if proto.ByteSize() > LARGEST:
         raise UserError("--to onnx: the generator is larger than 2 GiB, the most that one ONNX file holds; use pt2")
     onnx.checker.check_model(proto, full_check=True)
@@ -51,16 +53,13 @@ def checked(proto: Any, model: Model, half: bool) -> tuple[bytes, float]:
     return content, compare(model, draw, LIMIT_HALF if half else LIMIT, what)
 
 
-def _libraries() -> tuple[Any, Any]:
+def libraries(*names: str) -> list[Any]:
     try:
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401 -- torch's exporter needs it
+        return [importlib.import_module(name) for name in names]
     except ImportError as error:
         raise UserError(
             f"--to onnx: the package {error.name} is missing; pip install 'dcgan[export]' brings it"
         ) from None
-    return onnx, onnxruntime
 
 
 def graph(model: Model) -> Any:
@@ -97,7 +96,7 @@ def graph(model: Model) -> Any:
     return proto
 
 
-def _halve(graph: Any) -> None:
+def halve(graph: Any) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     users = {name: node for node in graph.node for name in node.input}
