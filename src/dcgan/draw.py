@@ -129,7 +129,7 @@ def choose(model: Model, asked: Asked, console: Console, most: int | None = None
         raise UserError(f"--of {asked.of}: {given[0]} is given too, and says among which to choose; keep one")
     if asked.best and asked.points:
         raise UserError(f"--best {asked.best}: it chooses among seeds, and --point names points; leave one out")
-    label = _label(model, asked.class_)
+    label = class_number(model, asked.class_)
     if asked.points:
         points = [latents.parse(words) for words in asked.points]
         return [replace(point, label=label) if point.label is None else point for point in points]
@@ -153,7 +153,7 @@ def _seeds(asked: Asked) -> str:
     return ("0" if count == 1 else f"0-{count - 1}") if asked.seeds is None else asked.seeds
 
 
-def _label(model: Model, class_: str | None) -> int | None:
+def class_number(model: Model, class_: str | None) -> int | None:
     if class_ is None:
         return None
     names: Sequence[str] = model.header.classes or ()

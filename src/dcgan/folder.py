@@ -1,10 +1,12 @@
 """A run's directory: what stands where, and how it is read. The interface that every later part builds on.
 
 config.json                      the Config
-log.jsonl                        a line a report; other kinds of line carry an `event`: start, resume, finish
+log.jsonl                        a line a report; other kinds of line carry an `event`: start, resume, check (of the
+                                 samples), evaluate, finding, recover, finish
 samples/000250.png               the same seeds each time
 checkpoints/last.safetensors     State, optimizers too, Config and progress in its header
 checkpoints/best.safetensors     the same, as it was when it scored best; with --evaluate-every
+checkpoints/sound.safetensors    the same, when nothing was the matter; with --recover
 points.json                      saved points: `#name`s
 timelapse.webp, losses.png       made when the run ends (timelapse.gif where that was asked for)
 """
@@ -31,6 +33,7 @@ class Folder:
         self.samples = self.path / "samples"
         self.last = self.path / "checkpoints" / "last.safetensors"
         self.best = self.path / "checkpoints" / "best.safetensors"
+        self.sound = self.path / "checkpoints" / "sound.safetensors"
         self.points_file = self.path / "points.json"
         self.losses_file = self.path / "losses.png"
         self.lock_file = self.path / ".lock"
@@ -90,6 +93,14 @@ class Folder:
         """What --evaluate-every measured: step, score (the lower, the better) and metric."""
         return [line for line in self.lines() if line.get("event") == "evaluate"]
 
+    def checks(self) -> list[dict[str, Any]]:
+        """What was measured of each sheet of samples: see diagnosis.py."""
+        return [line for line in self.lines() if line.get("event") == "check"]
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What was the matter: name, words, step; a line of event "recover" says that the run went back there."""
+        return [line for line in self.lines() if line.get("event") in ("finding", "recover")]
+
     def write(self, **line: Any) -> None:
         try:
             with open(self.log_file, "a", encoding="utf-8") as file:
@@ -134,17 +145,19 @@ class Folder:
         """The latent of a `#name`."""
         return np.asarray(self.points()[self._known(name)], np.float32)
 
-    def save_point(self, name: str, z: np.ndarray, overwrite: bool = True) -> None:
-        """Keep a latent as `#name`; unless `overwrite`, not in place of another."""
+    def check_point(self, name: str, overwrite: bool = False) -> None:
+        """Whether a latent may be kept as `#name`."""
         if not latents.is_name(name):
             raise UserError(
                 f"point #{name}: a point in words could not say it; name it with letters, digits, _, . and -, ending "
-                "in a letter, a digit or _"
+                "in a letter, a digit or _, and not as z.1 or n.1, which are directions"
             )
-        points = self.points()
-        if not overwrite and name in points and not np.array_equal(self.saved(name), z):
+        if not overwrite and name in self.points():
             raise UserError(f"point #{name}: {self.path} has one of this name; choose another, or add --overwrite")
-        self._write_points(points | {name: [float(value) for value in z]})
+
+    def save_point(self, name: str, z: np.ndarray) -> None:
+        self.check_point(name, overwrite=True)
+        self._write_points(self.points() | {name: [float(value) for value in z]})
 
     def remove_point(self, name: str) -> None:
         points = self.points()

@@ -167,13 +167,14 @@ def test_points_kept_and_removed(tmp_path):
     folder = Folder(tmp_path / "run")
     z, other = np.ones(3, np.float32), np.zeros(3, np.float32)
     folder.save_point("me", z)
-    folder.save_point("me", z, overwrite=False)  # the same again
     with pytest.raises(UserError, match="#me: .* has one of this name; choose another, or add --overwrite"):
-        folder.save_point("me", other, overwrite=False)
+        folder.check_point("me")
+    folder.check_point("me", overwrite=True)
+    folder.check_point("you")
     assert np.array_equal(folder.saved("me"), z)
     folder.save_point("me", other)
     assert folder.points() == {"me": [0.0] * 3}
-    for bad in ("", "a b", "a+b", "end-", "#x"):
+    for bad in ("", "a b", "a+b", "end-", "#x", "z.3"):
         with pytest.raises(UserError, match="a point in words could not say it"):
             folder.save_point(bad, z)
     with pytest.raises(UserError, match="#my: it is not saved in .*; there are: me"):

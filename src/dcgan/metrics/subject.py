@@ -57,10 +57,10 @@ def find(
 
 def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
     config = model.config
-    reference = None if against is None else _like(config, against, progress, dedup=False)
+    reference = None if against is None else like(config, against, progress, dedup=False)
     training = None
     try:
-        training = _like(config, config.data, progress)
+        training = like(config, config.data, progress)
         if training.fingerprint != config.fingerprint:
             training = None
             raise UserError(f"{config.data}: these are not the pictures that the run was trained on; bring those back")
@@ -92,7 +92,7 @@ def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Data
     seen = subject.training or subject.reference
     with console.data_progress() as progress:
         if subject.config is not None:
-            return _like(subject.config, spec, progress, seed=seed, dedup=False)
+            return like(subject.config, spec, progress, seed=seed, dedup=False)
         return data.open(spec, size=seen.size, channels=seen.channels, seed=seed, progress=progress)
 
 
@@ -102,6 +102,6 @@ def parsed(spec: str) -> tuple[str, str]:
     return name, part
 
 
-def _like(config: Config, spec: Spec, progress: Callable, **others: Any) -> data.Dataset:
+def like(config: Config, spec: Spec, progress: Callable, **others: Any) -> data.Dataset:
     """Pictures made to fit as the run's were."""
     return data.open(spec, progress=progress, **{name: getattr(config, name) for name in PICTURES} | others)
