@@ -9,6 +9,7 @@ import stat
 import threading
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from dcgan import folder as folders
 from dcgan.errors import UserError
@@ -36,7 +37,7 @@ class Library:
         with self._lock:
             now = time.monotonic()
             if now >= self._next:
-                self._found = {name: folder for name, folder in self._look() if self._ours(folder.config_file)}
+                self._found = {name: folder for name, folder in self._look() if self.ours(folder.config_file)}
                 # A folder that takes long to look through is looked through seldom.
                 self._next = time.monotonic() + max(EVERY, 20 * (time.monotonic() - now))
             return self._found
@@ -53,13 +54,13 @@ class Library:
     def run(self, name: str) -> Folder:
         """The run of that name. `Refused` where there is none."""
         found = self.runs().get(name)
-        if found is None or not self._ours(found.config_file):
+        if found is None or not self.ours(found.config_file):
             raise Refused(name)
         return found
 
     def read(self, path: Path, largest: int = LARGEST) -> bytes:
         """A file of a run, whole. `path` is the program's own, of a Folder that `run` returned."""
-        with os.fdopen(self._open(path), "rb") as file:
+        with self.open(path) as file:
             content = file.read(largest + 1)
         if len(content) > largest:
             raise Refused(path)
@@ -67,25 +68,25 @@ class Library:
 
     def check(self, path: Path) -> Path:
         """The same path, if it is a plain file inside the named folder: for what opens files by name."""
-        os.close(self._open(path))
+        self.open(path).close()
         return path
 
-    def _open(self, path: Path) -> int:
-        if not self._ours(path):
+    def open(self, path: Path) -> BinaryIO:
+        """To read; `path` as for `read`."""
+        if not self.ours(path):
             raise Refused(path)
+        # A link that was swapped in since is not followed, and a pipe does not keep us waiting.
+        flags = os.O_RDONLY | _flag("O_NOFOLLOW") | _flag("O_NONBLOCK") | _flag("O_BINARY")
         try:
-            # A link that was swapped in since is not followed, and a pipe does not keep us waiting.
-            number = os.open(
-                path.resolve(), os.O_RDONLY | _flag("O_NOFOLLOW") | _flag("O_NONBLOCK") | _flag("O_BINARY")
-            )
+            number = os.open(path.resolve(), flags)
         except OSError:
             raise Refused(path) from None
         if not stat.S_ISREG(os.fstat(number).st_mode):
             os.close(number)
             raise Refused(path)
-        return number
+        return os.fdopen(number, "rb")
 
-    def _ours(self, path: Path) -> bool:
+    def ours(self, path: Path) -> bool:
         """Whether it lies in the named folder, all links followed."""
         try:
             return path.resolve().is_relative_to(self.root)

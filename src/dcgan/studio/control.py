@@ -1,0 +1,104 @@
+"""Stop a training from the page, and go on with it: by the signal and the command that a person would use.
+
+The trainer is asked by SIGTERM, on which it finishes its step and saves. To go on is `dcgan train --out RUN`, which
+takes all settings from the run. A training that the studio started ends, saved, with the studio.
+"""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from dcgan import files
+from dcgan.errors import UserError
+from dcgan.folder import Folder
+
+PATIENCE = 30.0  # seconds for trainings to save when the studio ends
+
+
+def stop(folder: Folder) -> None:
+    """Ask whoever trains it to save and end."""
+    found = files.holder(folder.lock_file)
+    if found is None:
+        if folder.training():
+            raise UserError(f"{folder.path}: what trains it does not say who it is; stop it where it was started")
+        raise UserError(f"{folder.path}: nothing trains it now")
+    number, machine = found
+    if machine != platform.node():
+        raise UserError(f"{folder.path}: it is trained on another machine, {machine}; stop it there")
+    try:
+        os.kill(number, signal.SIGTERM)
+    except OSError as error:
+        raise UserError(f"{folder.path}: its training cannot be stopped from here ({error.strerror})") from None
+
+
+class Trainings:
+    """Those that this studio started."""
+
+    def __init__(self) -> None:
+        self._running: dict[Path, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
+        self._trouble: dict[Path, str] = {}
+        self._lock = threading.Lock()
+
+    def go_on(self, folder: Folder, steps: int | None = None) -> None:
+        """Train it to the end that its config names; with `steps`, to so many."""
+        with self._lock:
+            self._sweep()
+            if folder.training() or folder.path in self._running:
+                raise UserError(f"{folder.path}: it is being trained already")
+            config = folder.config()
+            if config.data.startswith("own:"):
+                raise UserError(f"{folder.path}: its pictures came from a Python program; go on with it there")
+            words = [sys.executable, "-m", "dcgan", "train", "--out", str(folder.path), "--quiet"]
+            words += ["--steps", str(steps)] if steps is not None else []
+            said = tempfile.TemporaryFile()  # noqa: SIM115 -- closed when the training has ended
+            # In a session of its own: Ctrl-C in the studio's terminal is the studio's to hear.
+            started = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=os.name == "posix"
+            )
+            self._running[folder.path] = started, said
+            self._trouble.pop(folder.path, None)
+
+    def starting(self, folder: Folder) -> bool:
+        """Whether one was started and has not ended."""
+        with self._lock:
+            self._sweep()
+            return folder.path in self._running
+
+    def trouble(self, folder: Folder) -> str | None:
+        """What the last one said that did not go well."""
+        with self._lock:
+            self._sweep()
+            return self._trouble.get(folder.path)
+
+    def _sweep(self) -> None:
+        for path, (process, said) in list(self._running.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            del self._running[path]
+            with said:
+                said.seek(max(0, said.seek(0, 2) - 4096))
+                last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
+            if code not in (0, 128 + signal.SIGTERM, -signal.SIGTERM):
+                self._trouble[path] = last.removeprefix("dcgan: ") or f"the training ended with exit code {code}"
+
+    def end(self) -> None:
+        """Have all of them save and end; wait for that."""
+        with self._lock:
+            for process, _ in self._running.values():
+                process.terminate()
+            until = time.monotonic() + PATIENCE
+            for process, said in self._running.values():
+                try:
+                    process.wait(max(0.1, until - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    process.kill()  # at the last save it goes on from
+                said.close()
+            self._running.clear()

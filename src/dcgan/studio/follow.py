@@ -1,0 +1,267 @@
+"""A run's directory as it grows: what stands in its log, its samples, whether it is trained now.
+
+The trainer knows nothing of this: files are looked at, twice a second while someone watches, and only what was
+appended is read. A log that was rewritten (a run that went on from an earlier save) is read anew.
+"""
+
+import json
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dcgan import checkpoint
+from dcgan.errors import UserError
+from dcgan.folder import Folder
+from dcgan.studio.library import Library, Refused
+from dcgan.studio.series import Series
+
+CURVES = ("loss_D", "loss_G", "D_x", "D_Gz", "images_per_s")
+CHUNK = 4 * 2**20  # bytes of the log read at a time
+LONGEST = 2**16  # bytes of a line; a longer one is none of ours
+TAIL = 256  # bytes before where we stopped, by which a rewritten log is told
+PACE = 120.0  # seconds of training that the time left is reckoned from
+NOTES = 200  # findings, and sittings, that are kept
+SETTLED = 2.0  # seconds after which a folder's time says truly whether something was added
+
+
+class Log:
+    """The lines appended to a file since the last look."""
+
+    def __init__(self, library: Library, path: Path):
+        self.library, self.path = library, path
+        self.forget()
+
+    def forget(self) -> None:
+        self._seen: tuple[int, int] | None = None  # inode, size
+        self._offset, self._tail, self._half = 0, b"", b""
+
+    def read(self, rewritten: Callable[[], None]) -> Iterator[list[dict[str, Any]]]:
+        """Chunks of new lines; before the first of a file that is another than before, `rewritten` is called."""
+        try:
+            with self.library.open(self.path) as file:
+                about = os.fstat(file.fileno())
+                if (about.st_ino, about.st_size) == self._seen:
+                    return
+                file.seek(max(0, self._offset - len(self._tail)))
+                if about.st_size < self._offset or file.read(len(self._tail)) != self._tail:
+                    self.forget()
+                    rewritten()
+                    file.seek(0)
+                self._seen = about.st_ino, about.st_size
+                while chunk := file.read(CHUNK):
+                    self._offset += len(chunk)
+                    self._tail = (self._tail + chunk)[-TAIL:]
+                    whole, newline, rest = chunk.rpartition(b"\n")
+                    lines = (self._half + whole).split(b"\n") if newline else []
+                    self._half = rest if newline else (self._half + rest)[: LONGEST + 1]
+                    yield [held for line in lines if (held := _object(line)) is not None]
+        except Refused:
+            if self._seen is not None:
+                self.forget()
+                rewritten()
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    if not line or len(line) > LONGEST:
+        return None
+    try:
+        held = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
+class Samples:
+    """Steps of the sample sheets, and of each when it was written: a step can be drawn anew, after a rewind."""
+
+    def __init__(self, library: Library, path: Path):
+        self.library, self.path = library, path
+        self.epoch, self.steps, self.versions = 0, [], []
+        self._seen = 0
+
+    def look(self) -> None:
+        try:
+            changed = os.stat(self.path).st_mtime_ns
+        except OSError:
+            changed = 0
+        if changed == self._seen:
+            return
+        found: list[tuple[int, int]] = []
+        if changed and self.library.ours(self.path):
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    stem, dot, kind = entry.name.partition(".")
+                    if (dot, kind) == (".", "png") and stem.isascii() and stem.isdigit():
+                        found.append((int(stem), entry.stat().st_mtime_ns // 1_000_000))
+        found.sort()
+        steps, versions = [step for step, _ in found], [version for _, version in found]
+        if steps[: len(self.steps)] != self.steps or versions[: len(self.versions)] != self.versions:
+            self.epoch += 1
+        self.steps, self.versions = steps, versions
+        # Two changes may fall into one tick of the file system's clock: look again until that is over.
+        self._seen = changed if time.time() - changed / 1e9 > SETTLED else 0
+
+
+class Followed:
+    """One run: `brief` for the list, `look` and the public parts for who watches it."""
+
+    def __init__(self, library: Library, name: str, folder: Folder):
+        self.library, self.name, self.folder = library, name, folder
+        self.lock = threading.Lock()
+        self.curves, self.scores = Series(*CURVES), Series("score")
+        self.samples = Samples(library, folder.samples)
+        self._log = Log(library, folder.log_file)
+        self._kept: dict[Path, tuple[tuple[int, int, int], Any]] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        self.curves.clear()
+        self.scores.clear()
+        self.metric: str | None = None
+        self.best: dict[str, Any] | None = None
+        self.findings: deque[dict[str, Any]] = deque(maxlen=NOTES)
+        self.sittings: deque[dict[str, Any]] = deque(maxlen=NOTES)
+        self.notes = 0  # how many findings and sittings there were
+        self._pace: deque[tuple[int, float]] = deque()
+
+    def look(self) -> None:
+        """Read what is new."""
+        with self.lock:
+            for lines in self._log.read(self._reset):
+                self._take(lines)
+            self.samples.look()
+
+    def _take(self, lines: list[dict[str, Any]]) -> None:
+        rows, scores = [], []
+        for line in lines:
+            step = _number(line.get("step"))
+            if math.isnan(step):
+                continue
+            event = line.get("event")
+            if event is None:
+                rows.append([step, *(_number(line.get(name)) for name in CURVES)])
+                self._paced(int(step), _number(line.get("seconds")))
+            elif event == "evaluate":
+                score = _number(line.get("score"))
+                scores.append([step, score])
+                self.metric = str(line.get("metric", ""))[:100]
+                if self.best is None or score < self.best["score"]:
+                    self.best = {"step": int(step), "score": score, "metric": self.metric}
+            elif event == "finding":
+                words = {name: str(line.get(name, ""))[:2000] for name in ("name", "words")}
+                self.findings.append({"step": int(step), **words})
+                self.notes += 1
+            elif event in ("start", "resume", "finish", "recover"):
+                self.sittings.append({"event": event, "step": int(step)})
+                self.notes += 1
+        self.curves.add(np.array(rows).reshape(-1, 1 + len(CURVES)))
+        self.scores.add(np.array(scores).reshape(-1, 2))
+
+    def _paced(self, step: int, seconds: float) -> None:
+        if math.isnan(seconds):
+            return
+        if self._pace and seconds < self._pace[-1][1]:
+            self._pace.clear()
+        self._pace.append((step, seconds))
+        while seconds - self._pace[0][1] > PACE and len(self._pace) > 2:
+            self._pace.popleft()
+
+    def brief(self) -> dict[str, Any]:
+        """What the list of runs says of it: little is read, and that again only when it changed."""
+        try:
+            config = self._once(self.folder.config_file, lambda path: self.folder.config())
+            header = self._once(self.folder.last, checkpoint.read_header)
+        except (UserError, Refused) as error:
+            what = str(error) if isinstance(error, UserError) else f"{self.name}: it cannot be read"
+            return {"name": self.name, "status": "damaged", "trouble": what}
+        assert config is not None
+        last = self._once(self.folder.log_file, self._last) or {}
+        training = self.library.ours(self.folder.lock_file) and self.folder.training()
+        saved = header.step if header else 0
+        step = max(saved, int(last.get("step", 0))) if training else saved
+        seconds = float(last.get("seconds", 0)) if training else (header.seconds if header else 0.0)
+        done = seconds / 60 if config.minutes and not config.steps else step
+        total = config.steps or config.minutes
+        finished = bool(header and total and (saved >= total if config.steps else header.seconds >= 60 * total))
+        status = "training" if training else "imported" if header and header.origin else ""
+        return {
+            "name": self.name,
+            "status": status or ("finished" if finished else "stopped"),
+            "data": config.data,
+            "preset": config.preset,
+            "size": list(config.size or ()),
+            "channels": config.channels,
+            "conditional": config.conditional,
+            "classes": list(header.classes) if header and header.classes else None,
+            "origin": header.origin if header else None,
+            "loss": config.loss,
+            "step": step,
+            "saved": saved,
+            "steps": config.steps,
+            "minutes": config.minutes,
+            "fraction": min(1.0, done / total) if total else None,
+            "seconds": seconds,
+            "images_per_s": last.get("images_per_s"),
+            "left": self._left(step, config.steps, config.minutes, seconds) if training else None,
+            "reported": self._changed(self.folder.log_file),
+            "goes_on": not (header and header.origin) and not config.data.startswith("own:"),
+        }
+
+    def _left(self, step: int, steps: int | None, minutes: float | None, seconds: float) -> float | None:
+        """Seconds of training to the end at the pace of late; known once a run is watched."""
+        if not steps:
+            return max(0.0, 60 * (minutes or 0) - seconds)
+        if len(self._pace) < 2:
+            return None
+        (before, since), (now, until) = self._pace[0], self._pace[-1]
+        return max(0.0, (steps - step) * (until - since) / (now - before)) if now > before else None
+
+    def _last(self, path: Path) -> dict[str, Any]:
+        """The last report in the log, with numbers where we want numbers."""
+        with self.library.open(path) as file:
+            file.seek(max(0, file.seek(0, 2) - LONGEST))
+            lines = file.read(LONGEST).split(b"\n")
+        for line in reversed(lines):
+            held = _object(line)
+            if held is not None and "event" not in held:
+                numbers = {name: _number(held.get(name)) for name in ("step", "seconds", "images_per_s")}
+                if not any(map(math.isnan, numbers.values())):
+                    return numbers
+        return {}
+
+    def _once(self, path: Path, read: Callable[[Path], Any]) -> Any:
+        """What `read` makes of a file, again only when the file changed; None where there is none."""
+        try:
+            about = os.stat(path)
+        except OSError:
+            return None
+        seen = about.st_ino, about.st_size, about.st_mtime_ns
+        if self._kept.get(path, (None,))[0] != seen:
+            self._kept[path] = seen, read(self.library.check(path))
+        return self._kept[path][1]
+
+    @staticmethod
+    def _changed(path: Path) -> float | None:
+        """Seconds since the epoch."""
+        try:
+            return round(os.stat(path).st_mtime, 1)
+        except OSError:
+            return None
+
+
+def _number(value: Any) -> float:
+    """NaN for whatever is no finite number: a log is only read, never believed."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            if math.isfinite(value):
+                return float(value)
+        except OverflowError:
+            pass
+    return math.nan
