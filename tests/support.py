@@ -67,6 +67,11 @@ def log(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
 
 
+def told(run: Path) -> list[dict[str, Any]]:
+    """The log without the checks of the samples."""
+    return [line for line in log(run) if line.get("event") != "check"]
+
+
 def reports(run: Path) -> list[dict[str, Any]]:
     """A run's reports, without what the clock decides."""
     clock = ("seconds", "images_per_s")

@@ -47,6 +47,7 @@ def run(path: Path) -> dict[str, Any]:
         "finished": folder.finished(),
         "training": folder.training(),
         "last": reports[-1] if reports else None,
+        "findings": folder.findings(),
         "best": min(folder.scores(), key=lambda line: line["score"], default=None),
         "files": {name: str(file) for name, file in there.items() if file and file.exists()},
         "config": {name: value for name, value in held.items() if name not in ("data", "fingerprint", "preset")},
@@ -66,10 +67,17 @@ def run_in_words(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  speed        {last['images_per_s']:.0f} images/s; {clock(last['seconds'])} of training so far")
     if best := found["best"]:
         lines.append(f"  score        {best['metric']} {best['score']:.4f} at its best, step {best['step']:,}")
+    lines += [f"  finding      {_found(one)}" for one in found["findings"]]
     differences = {name: value for name, value in found["config"].items() if value != found["defaults"].get(name)}
     shown = (f"{name} {_shown(value)}" for name, value in differences.items())
     lines.append("  settings     " + (", ".join(shown) or "all default"))
     return lines + [f"  {name:<12} {path}" for name, path in found["files"].items()]
+
+
+def _found(line: Mapping[str, Any]) -> str:
+    if line["event"] == "recover":
+        return f"step {line['at']:,}: {line['words'].partition(';')[0]}; it went back to step {line['step']:,}"
+    return f"step {line['step']:,}: {line['words']}"
 
 
 def runs_in_lines(found: list[dict[str, Any]]) -> list[str]:

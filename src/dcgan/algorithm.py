@@ -34,6 +34,7 @@ class State:
     opt_G: torch.optim.Optimizer
     opt_D: torch.optim.Optimizer
     step: int = 0
+    recoveries: int = 0  # how often it went back to a sound checkpoint (--recover)
 
 
 class Progress(NamedTuple):
@@ -43,6 +44,7 @@ class Progress(NamedTuple):
     loss_G: Tensor
     D_x: Tensor  # D's mean opinion of real pictures, as a probability
     D_Gz: Tensor  # and of generated ones
+    D_margin: Tensor  # its mean logit of real pictures above that of generated ones
 
 
 def train(config: Config, state: State, batch: Batch, loss: Loss) -> Iterator[Progress]:
@@ -52,16 +54,19 @@ def train(config: Config, state: State, batch: Batch, loss: Loss) -> Iterator[Pr
         for i in range(config.k):
             x, y = batch(state.step * config.k + i)
             z = noise(config, x)
-            loss_D, D_x, D_Gz = update_D(state, loss, x, z, y)
+            loss_D, *opinions = update_D(state, loss, x, z, y)
         z = noise(config, x)
         loss_G = update_G(state, loss, z, y)
         average(state, config.ema)
         state.step += 1
-        yield Progress(loss_D, loss_G, D_x, D_Gz)
+        yield Progress(loss_D, loss_G, *opinions)
 
 
-def update_D(state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """One step of D up log D(x) + log(1 - D(G(z))); real and generated pictures go through it apart."""
+def update_D(state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
+    """One step of D up log D(x) + log(1 - D(G(z))); real and generated pictures go through it apart.
+
+    Its loss, then what it thinks: D_x, D_Gz, D_margin.
+    """
     with torch.no_grad():
         fake = state.G(z, y)
     real_logits, fake_logits = state.D(x, y), state.D(fake, y)
@@ -69,7 +74,9 @@ def update_D(state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -
     state.opt_D.zero_grad()
     loss_D.backward()
     state.opt_D.step()
-    return loss_D.detach(), real_logits.detach().sigmoid().mean(), fake_logits.detach().sigmoid().mean()
+    real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
+    margin = real_logits.mean() - fake_logits.mean()
+    return loss_D.detach(), real_logits.sigmoid().mean(), fake_logits.sigmoid().mean(), margin
 
 
 def update_G(state: State, loss: Loss, z: Tensor, y: Tensor | None) -> Tensor:
@@ -90,9 +97,12 @@ def noise(config: Config, x: Tensor) -> Tensor:
 
 
 def begin_step(config: Config, state: State) -> None:
-    """Seed the step from (seed, step), and set its learning rate and momentum: schedules are in absolute steps."""
-    torch.manual_seed(_mix(config.seed, state.step))
-    scale = config.lr_decay**-state.step
+    """Seed the step from (seed, step), and set its learning rate and momentum: schedules are in absolute steps.
+
+    After a recovery the noise is another, and the steps are half as large.
+    """
+    torch.manual_seed(_mix(config.seed, state.step, state.recoveries))
+    scale = config.lr_decay**-state.step * 0.5**state.recoveries
     if config.fade_to:
         left = (config.fade_to - state.step) / (config.fade_to - config.fade_from)
         scale *= min(1.0, max(0.0, left))
@@ -149,10 +159,10 @@ def optimizer(config: Config, lr: float, network: nn.Module) -> torch.optim.Opti
     return torch.optim.Adam(network.parameters(), lr, (config.beta1, config.beta2), weight_decay=config.l2, fused=True)
 
 
-def _mix(seed: int, step: int) -> int:
-    """One 64-bit number from (seed, step), by the hash that latents use.
+def _mix(seed: int, step: int, recoveries: int = 0) -> int:
+    """One 64-bit number from (seed, step, recoveries), by the hash that latents use.
 
     torch's CPU generator keeps its low 32 bits: of 100,000 steps about one pair shares its noise, which does no harm.
     """
-    words = latents.philox(np.array([seed], np.uint64), np.array([step]), stream=2)[0, 0]
+    words = latents.philox(np.array([seed], np.uint64), np.array([step]), stream=2 + (recoveries << 8))[0, 0]
     return int(words[0]) << 32 | int(words[1])

@@ -31,6 +31,7 @@ class Header:
     step: int
     seconds: float = 0.0  # of training, over all its sittings
     classes: tuple[str, ...] | None = None  # the classes' names
+    recoveries: int = 0  # how often the run went back to a sound checkpoint
     origin: str | None = None  # of weights that were trained elsewhere and imported: from which file
 
 
@@ -58,6 +59,7 @@ def as_bytes(tensors: "dict[str, Tensor]", header: Header) -> bytes:
         "step": str(header.step),
         "seconds": repr(header.seconds),
         "classes": json.dumps(header.classes),
+        "recoveries": str(header.recoveries),
         "origin": json.dumps(header.origin),
     }
     return safetensors.torch.save(tensors, about)
@@ -90,6 +92,7 @@ def read_header(path: Path | str) -> Header:
             int(about["step"]),
             float(about["seconds"]),
             tuple(classes) if classes else None,
+            int(about.get("recoveries", "0")),
             json.loads(about.get("origin", "null")),
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
@@ -120,7 +123,7 @@ def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Pat
     load_networks({name: getattr(state, name) for name in ("G", "D", "G_ema")}, tensors, path)
     for name, network in (("opt_G", state.G), ("opt_D", state.D)):
         _fill_optimizer(getattr(state, name), network, _part(tensors, name), f"{path}: its {name}")
-    state.step = header.step
+    state.step, state.recoveries = header.step, header.recoveries
 
 
 def load_networks(networks: "dict[str, nn.Module]", tensors: "dict[str, Tensor]", path: Path | str) -> None:

@@ -261,6 +261,21 @@ def _need_png(flag: str, path: Path) -> None:
 
 
 @app.command
+def doctor(run: Path, /, *, json_out: Json = False) -> None:
+    """What was the matter with a run, and what to do: D won, G collapsed, oscillation, dead units, checkerboards ...
+
+    Parameters
+    ----------
+    run
+        A run's folder.
+    """
+    from dcgan import doctor as examination
+
+    done = examination.examine(run)
+    print(json.dumps(done.as_json()) if json_out else done.in_words())
+
+
+@app.command
 def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
     """A line for each run in a folder.
 

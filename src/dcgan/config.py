@@ -144,6 +144,11 @@ class Config:
     evaluate_every: int = _length(
         0, "steps between scores of the samples; the best checkpoint is kept; 0: none", low=0, may_change=True
     )
+    recover: bool = _length(
+        False,
+        "when losses are no numbers or G has collapsed, go back to the last sound checkpoint, at half the step size",
+        may_change=True,
+    )
     timelapse: str = _length("webp", "format of the animation at the end", among=("webp", "gif"), may_change=True)
 
     # Speed

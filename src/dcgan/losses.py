@@ -14,7 +14,8 @@ from torch.nn.functional import softplus
 
 class Loss(NamedTuple):
     D: Callable[[Tensor, Tensor], Tensor]  # D's logits of real and of generated pictures -> what D descends
-    G: Callable[[Tensor], Tensor]  # D's logits of generated pictures -> what G descends
+    G: Callable[..., Tensor]  # D's logits of generated pictures -> what G descends
+    paired: bool = False  # G is given D's logits of real pictures too, after those
 
 
 def value(real: Tensor, fake: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ import numpy as np
 import torch
 
 import dcgan
-from dcgan import algorithm, checkpoint, data, files, images, latents, networks, plots, sample
+from dcgan import algorithm, checkpoint, data, diagnosis, files, images, latents, networks, plots, sample
 from dcgan.algorithm import Batch, Progress, State
 from dcgan.checkpoint import Header
 from dcgan.config import Config, show_size
 from dcgan.console import Console
+from dcgan.diagnosis import Finding
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.losses import LOSSES
@@ -32,6 +33,8 @@ from dcgan.planning import Plan, device
 
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
 FRAMES = 120  # at most, in the animation
+MOST_RECOVERIES = 5  # the steps are then 1/32 of what they were
+LOOKED_AT = 64  # pictures through D, to see its dead units
 
 
 def train(plan: Plan, console: Console | None = None) -> int:
@@ -167,6 +170,13 @@ class Watch:
         self.__enter__()
 
 
+class Ill(Exception):
+    """What a run does not go on with."""
+
+    def __init__(self, finding: Finding):
+        self.finding = finding
+
+
 class Session:
     """One sitting of a run: the loop's iterations, and what is written between them."""
 
@@ -178,6 +188,10 @@ class Session:
         self.watch = Watch(seconds)
         self.reported = state.step, seconds  # when the last line of the log was written
         self.scored: score.Score | None = None  # made when it is first wanted
+        self.real: diagnosis.Data | None = None  # the same
+        self.reports: list[dict[str, Any]] = []
+        self.checks: list[dict[str, Any]] = []
+        self.said: set[str] = set()
 
     @property
     def done(self) -> float:
@@ -199,6 +213,7 @@ class Session:
         """Iterate until it is finished (0) or a signal's number stands in `stop` (that number)."""
         c, state, watch = self.config, self.state, self.watch
         self.folder.rewind(state.step)
+        self.remember()
         self.folder.write(
             event="resume" if state.step else "start",
             step=state.step,
@@ -218,25 +233,18 @@ class Session:
         self.console.say(f"{self.folder.path}: {about}, on {self.device}{goes_on}")
         if not state.step:
             self.sample()
+        if c.recover and not self.folder.sound.is_file():
+            self.save(self.folder.sound)
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
             bar.update(self.done)
             for progress in algorithm.train(c, state, batches(c, self.stream, self.device), self.loss):
                 last = self.finished or bool(stop)
-                words = None
-                if state.step % c.save_every == 0:
-                    self.check(progress)
-                if state.step % c.report_every == 0 or last:
-                    words = _words(self.report(progress))
+                try:
+                    words = self.write(progress, last)
+                except Ill as ill:
+                    self.go_back(ill.finding)
+                    continue
                 bar.update(self.done, words)
-                if state.step % c.sample_every == 0 or last:
-                    with watch.paused():
-                        self.sample()
-                if c.evaluate_every and (state.step % c.evaluate_every == 0 or self.finished):
-                    with watch.paused():
-                        self.evaluate()
-                if state.step % c.save_every == 0 or last:
-                    with watch.paused():
-                        self.save(self.folder.last)
                 if last:
                     break
         if not self.finished:
@@ -245,19 +253,42 @@ class Session:
         self.finish()
         return 0
 
-    def check(self, progress: Progress) -> dict[str, float]:
-        """Its numbers; a run whose losses are none any more ends, with what it saved while they were."""
+    def write(self, progress: Progress, last: bool) -> str | None:
+        """All that is written after this iteration, and what the bar says. What is no number is never saved."""
+        c, step = self.config, self.state.step
+        reports, samples, saves = (not step % n or last for n in (c.report_every, c.sample_every, c.save_every))
+        words = None
+        if reports or saves:
+            seen = self.numbers(progress)
+            if reports:
+                words = _words(self.report(seen))
+        with self.watch.paused():
+            if samples:
+                self.sample()
+            if reports or samples:
+                self.diagnose()
+            if c.evaluate_every and (not step % c.evaluate_every or self.finished):
+                self.evaluate()
+            if saves:
+                if c.recover and diagnosis.sound(self.checks):
+                    self.save(self.folder.sound)
+                self.save(self.folder.last)
+        return words
+
+    def numbers(self, progress: Progress) -> dict[str, float]:
+        """Its losses and D's opinions; the margin where only that counts. G's gradient is that of its last step."""
         seen = {name: round(float(value), 6) for name, value in progress._asdict().items()}
-        if not all(map(math.isfinite, seen.values())):
-            raise UserError(
-                f"{self.folder.path}: at step {self.state.step:,} the losses are no numbers any more: the networks "
-                "have diverged; train anew, with a lower --lr and another --out"
-            )
+        if not self.loss.paired:
+            del seen["D_margin"]
+        seen["grad_G"] = round(_length(p.grad for p in self.state.G.parameters()), 6)
+        weights = _length(p for network in (self.state.G, self.state.D) for p in network.parameters())
+        if ill := diagnosis.no_number(self.state.step, {**seen, "weights": weights}):
+            raise Ill(ill)
         return seen
 
-    def report(self, progress: Progress) -> dict[str, Any]:
+    def report(self, seen: Mapping[str, float]) -> dict[str, Any]:
         """One line of the log; speed since the last one. Reading the losses waits for the device."""
-        c, seen = self.config, self.check(progress)
+        c = self.config
         (step, seconds), now = self.reported, self.watch.seconds
         self.reported = self.state.step, now
         line = {
@@ -268,18 +299,74 @@ class Session:
             **seen,
         }
         self.folder.write(**line)
+        self.reports.append(line)
         return line
 
     def sample(self) -> None:
-        """The same seeds each time, from G_ema with its statistics for use."""
+        """The same seeds each time, from G_ema with its statistics for use; and what they look like beside the data."""
         c = self.config
         seeds = sample_seeds(c)
         z = torch.from_numpy(latents.draw(seeds, c.z_dim, c.z))
         y = torch.tensor([seed % c.classes for seed in seeds]) if c.conditional else None
-        with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, _):
+        with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, D):
             drawn = images.to_uint8(sample.in_chunks(G, z, y, self.device), c.output)
+            units = self.dead_units(G, D, z, y)
+        self.real = self.real or diagnosis.Data(
+            lambda numbers: self.dataset.images[np.sort(numbers)], len(self.dataset), len(seeds)
+        )
+        line = {"event": "check", "step": self.state.step, **self.real.check(drawn), **units}
+        self.folder.write(**line)
+        self.checks.append(line)
         recipe = {"dcgan:step": str(self.state.step), "dcgan:seeds": f"0-{len(seeds) - 1}"}
         files.write_whole(self.folder.sample_file(self.state.step), images.png(images.grid(drawn), recipe))
+
+    def dead_units(self, G: torch.nn.Module, D: torch.nn.Module, z: torch.Tensor, y: Any) -> dict[str, float]:
+        """In G of these latents, in D of the run's first pictures; networks of one's own are not looked into."""
+        if not (isinstance(G, networks.Network) and isinstance(D, networks.Network)):
+            return {}
+        few = slice(sample.CHUNK)
+        maps_G: Any = G.maps(z[few].to(self.device), None if y is None else y[few].to(self.device))  # type: ignore
+        maps_D: Any = D.maps(*batches(self.config.replace(m=LOOKED_AT), self.stream, self.device)(0))  # type: ignore
+        return {"dead_G": diagnosis.dead(maps_G[:-1]), "dead_D": diagnosis.dead(maps_D)}
+
+    def remember(self) -> None:
+        """Take from the log what the diagnosis looks at."""
+        self.reports, self.checks = self.folder.reports(), self.folder.checks()
+        self.said = {line["name"] for line in self.folder.findings() if line["event"] == "finding"}
+
+    def diagnose(self) -> None:
+        """Say what is newly the matter; a collapse is left, where that was asked for."""
+        for finding in diagnosis.find(self.reports, self.checks):
+            if self.config.recover and finding.name == diagnosis.COLLAPSE and self.state.recoveries < MOST_RECOVERIES:
+                raise Ill(finding)
+            if finding.name not in self.said:
+                self.said.add(finding.name)
+                self.folder.write(event="finding", **finding._asdict())
+                self.console.say(f"step {finding.step:,}: {finding.words}")
+
+    def go_back(self, finding: Finding) -> None:
+        """To the last sound checkpoint: from there the noise is another, and the steps half as large."""
+        state, sound = self.state, self.folder.sound
+        if not self.config.recover:
+            raise UserError(f"{self.folder.path}: at step {finding.step:,} {finding.words}")
+        if state.recoveries == MOST_RECOVERIES:
+            raise UserError(
+                f"{self.folder.path}: at step {finding.step:,}, after {MOST_RECOVERIES} recoveries, {finding.words}"
+            )
+        recoveries = state.recoveries + 1
+        checkpoint.fill(state, *checkpoint.read(sound), sound)
+        state.recoveries = recoveries
+        self.folder.rewind(state.step)
+        about = finding._asdict() | {"step": state.step, "at": finding.step, "recoveries": recoveries}
+        self.folder.write(event="recover", **about)
+        self.remember()
+        with self.watch.paused():
+            self.save(self.folder.last)
+        self.reported = state.step, self.watch.seconds
+        self.console.say(
+            f"step {finding.step:,}: {finding.words.partition(';')[0]}; back at step {state.step:,}, with steps half "
+            f"as large ({_times(recoveries)})"
+        )
 
     def evaluate(self) -> None:
         """Score the samples of fixed seeds; keep the checkpoint that scores best."""
@@ -295,7 +382,7 @@ class Session:
 
     @property
     def header(self) -> Header:
-        return Header(self.config, self.state.step, self.watch.seconds, self.dataset.classes)
+        return Header(self.config, self.state.step, self.watch.seconds, self.dataset.classes, self.state.recoveries)
 
     def save(self, path: Path) -> None:
         with statistics_for_use(self.config, self.state, self.stream):
@@ -354,6 +441,16 @@ def sample_seeds(config: Config) -> list[int]:
     """As many as fit a sheet of about 1,000 pixels: 64, or a square number below for large pictures."""
     side = max(2, min(8, 1024 // max(config.size or (64, 64))))
     return list(range(side * side))
+
+
+def _length(tensors: Iterable[torch.Tensor | None]) -> float:
+    """Of all of them as one vector."""
+    lengths = torch._foreach_norm([t.detach() for t in tensors if t is not None])
+    return float(torch.stack(lengths).norm()) if lengths else 0.0
+
+
+def _times(count: int) -> str:
+    return "once by now" if count == 1 else f"{count} times by now"
 
 
 def _words(line: Mapping[str, Any]) -> str:

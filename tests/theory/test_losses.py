@@ -27,8 +27,8 @@ def test_the_losses_are_the_paper_s():
     assert torch.isclose(losses.discriminator(REAL, FAKE), -losses.value(REAL, FAKE))
     assert torch.isclose(losses.minimax(FAKE), (1 - D(FAKE)).log().mean())
     assert torch.isclose(losses.non_saturating(FAKE), -D(FAKE).log().mean())
-    assert LOSSES["minimax"] == (losses.discriminator, losses.minimax)
-    assert LOSSES["non-saturating"] == (losses.discriminator, losses.non_saturating)
+    assert LOSSES["minimax"] == (losses.discriminator, losses.minimax, False)
+    assert LOSSES["non-saturating"] == (losses.discriminator, losses.non_saturating, False)
 
 
 def test_they_are_binary_cross_entropies():

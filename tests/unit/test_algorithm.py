@@ -114,13 +114,14 @@ def test_real_and_generated_pictures_go_through_D_apart():
         fake = state.G(z, y)
         apart = NON_SATURATING.D(D(x, y), D(fake, y))
         mixed = NON_SATURATING.D(*D(torch.cat([x, fake])).chunk(2))
-    loss_D, D_x, D_Gz = update_D(state, NON_SATURATING, x, z, y)
+    loss_D, D_x, D_Gz, D_margin = update_D(state, NON_SATURATING, x, z, y)
     assert sizes == [4, 4]
     assert abs(loss_D - apart) < 1e-6
     assert abs(loss_D - mixed) > 1e-3
     with torch.no_grad():
         assert abs(D_x - D(x, y).sigmoid().mean()) < 1e-6
         assert abs(D_Gz - D(fake, y).sigmoid().mean()) < 1e-6
+        assert abs(D_margin - (D(x, y).mean() - D(fake, y).mean())) < 1e-6
 
 
 @pytest.mark.parametrize("k", [1, 3])

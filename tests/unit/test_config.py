@@ -371,7 +371,7 @@ def test_changed_names_what_may_not_change_and_only_that():
     assert run.changed(run.replace(minutes=None)) == {}
     free = {name for name, field in FIELDS.items() if field.metadata["may_change"]}
     assert free == {
-        "data", "steps", "minutes", "report_every", "sample_every", "save_every", "evaluate_every", "timelapse",
+        "data", "steps", "minutes", "report_every", "sample_every", "save_every", "evaluate_every", "recover", "timelapse",
         "device",
     }  # fmt: skip
 

@@ -27,7 +27,7 @@ def test_what_stands_where(folder):
     assert folder.timelapse_file("webp").is_file()
     assert folder.losses_file.is_file()
     assert [line["step"] for line in folder.reports()] == [5, 10, 15, 20, 25, 30]
-    assert len(list(folder.lines())) == 8
+    assert len(list(folder.lines())) == 12
 
 
 def test_asking_leaves_no_trace(folder):
@@ -51,14 +51,14 @@ def test_rewind(folder):
     (folder.path / "samples" / "mine.png").write_bytes(b"not ours")
     folder.rewind(20)
     assert list(folder.lines()) == before
-    assert [line.get("event") for line in before] == ["start", None, None, None, None]
+    assert [line.get("event") for line in before] == ["start", "check", None, None, "check", None, None, "check"]
     assert sorted(os.listdir(folder.samples)) == ["000000.png", "000010.png", "000020.png", "mine.png"]
     assert not list(folder.path.rglob("*.part"))
 
 
 def test_rewinding_to_the_end_takes_back_the_finish(folder):
     folder.rewind(30)
-    assert [line.get("event") for line in folder.lines()] == ["start", *[None] * 6]
+    assert [line.get("event") for line in folder.lines() if line.get("event") != "check"] == ["start", *[None] * 6]
 
 
 def test_points(folder):

@@ -14,13 +14,13 @@ SOURCE = Path(dcgan.__file__).parent
 
 # From the ground up; what stands on one floor may lean on its neighbours, but not in a circle.
 FLOORS = [
-    {"errors", "files", "config", "images", "latents", "losses", "distributed", "console", "hub"},
+    {"errors", "files", "config", "images", "latents", "losses", "distributed", "console", "hub", "diagnosis"},
     {"networks", "mlp", "layers", "data"},
     {"algorithm"},
     {"checkpoint"},
     {"folder"},
     {"sample"},
-    {"draw", "metrics", "plots", "about"},
+    {"draw", "metrics", "plots", "about", "doctor"},
     {"planning"},
     {"run"},
     {"estimate", "experiments", "export"},
@@ -41,6 +41,8 @@ WITHOUT_TORCH = (
     "folder",
     "data",
     "about",
+    "diagnosis",
+    "doctor",
     "cli",
 )
 

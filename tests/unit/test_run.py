@@ -18,7 +18,7 @@ from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.losses import LOSSES, Loss
-from support import FACES, TINY, differing, log, reports, tree
+from support import FACES, TINY, differing, log, reports, told, tree
 
 HERE = threading.current_thread() is threading.main_thread()
 
@@ -57,7 +57,7 @@ def test_a_run_s_files(trained):
 
 
 def test_its_log(trained):
-    lines = log(trained)
+    lines = told(trained)
     assert [line.get("event") for line in lines] == ["start", *[None] * 6, "finish"]
     for step, line in zip(range(5, 31, 5), lines[1:-1], strict=True):
         assert list(line) == [
@@ -69,6 +69,7 @@ def test_its_log(trained):
             "loss_G",
             "D_x",
             "D_Gz",
+            "grad_G",
         ]
         assert (line["step"], line["images"]) == (step, 8 * step)
         assert 0 < line["D_x"] < 1
@@ -116,7 +117,7 @@ def test_speed_is_that_of_training_alone(tmp_path, monkeypatch):
 
     own = planning.Own(loss=Loss(usual.D, a_second))
     train(tmp_path, own=own, steps=12, sample_every=2, save_every=3)
-    assert [(line["seconds"], line["images_per_s"]) for line in log(tmp_path)[1:-1]] == [(5, 8), (10, 8), (12, 8)]
+    assert [(line["seconds"], line["images_per_s"]) for line in told(tmp_path)[1:-1]] == [(5, 8), (10, 8), (12, 8)]
     assert Folder(tmp_path).header().seconds == 12
     train(tmp_path, own=own, steps=15)
     assert log(tmp_path)[-1] == {"event": "finish", "step": 15, "seconds": 15}
@@ -209,7 +210,7 @@ def test_a_run_killed_at_its_end_is_finished_then(left, trained, tmp_path):
     text = (again / "log.jsonl").read_text()
     (again / "log.jsonl").write_text(text[: text.rindex('{"event": "finish"')])
     assert train(again, None, size=16) == 0
-    assert [line["event"] for line in log(again) if "event" in line] == ["start", "resume", "finish"]
+    assert [line["event"] for line in told(again) if "event" in line] == ["start", "resume", "finish"]
     for name in ("losses.png", "timelapse.webp"):
         assert (again / name).read_bytes() == (trained / name).read_bytes()
 
@@ -229,13 +230,13 @@ def test_minutes(tmp_path):
     """It trains for so long, over all its sittings; asked for more, it goes on."""
     assert train(tmp_path / "run", minutes=0.01, report_every=1) == 0
     first = reports(tmp_path / "run")[-1]["step"]
-    seconds = log(tmp_path / "run")[-2]["seconds"]
+    seconds = told(tmp_path / "run")[-2]["seconds"]
     assert 0.6 <= seconds < 3  # the step that crosses the line is finished
     assert planning.plan(out=tmp_path / "run").config.steps is None
     assert Folder(tmp_path / "run").finished()
     assert train(tmp_path / "run", minutes=0.02) == 0
     assert reports(tmp_path / "run")[-1]["step"] > first
-    assert 1.2 <= log(tmp_path / "run")[-2]["seconds"] < 4
+    assert 1.2 <= told(tmp_path / "run")[-2]["seconds"] < 4
 
 
 @pytest.mark.skipif(not HERE, reason="signals come to the main thread")
@@ -327,7 +328,8 @@ def test_networks_that_have_diverged(bad, tmp_path):
         train(tmp_path / "run", own=at_step(7, lambda value: value * bad), steps=99, save_every=2, report_every=50)
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: at step 8 the losses are no numbers any more: the networks have diverged; train anew, "
-        "with a lower --lr and another --out"
+        "with a lower --lr and another --out, or go on from the last sound checkpoint with smaller steps: the same "
+        "command and --recover"
     )
     header, tensors = checkpoint.read(Folder(tmp_path / "run").last)
     assert header.step == 6
@@ -373,7 +375,7 @@ def test_a_warm_start_goes_on_as_any_run_does(trained, tmp_path):
             run.train(planning.plan(FACES, out=tmp_path / "run", settings=settings | {"steps": steps}, warm=other)) == 0
         )
         shutil.rmtree(other, ignore_errors=True)
-    assert [line["event"] for line in log(tmp_path / "run") if "event" in line] == ["start", "resume", "finish"]
+    assert [line["event"] for line in told(tmp_path / "run") if "event" in line] == ["start", "resume", "finish"]
 
 
 def Pixels(png):
