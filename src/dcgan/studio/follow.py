@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from dcgan.studio.library import Library, Refused
 from dcgan.studio.series import Series
 
 CURVES = ("loss_D", "loss_G", "D_x", "D_Gz", "images_per_s")
-CHUNK = 4 * 2**20  # bytes of the log read at a time
+CHUNK = 2**20  # bytes of the log read at a time
 LONGEST = 2**16  # bytes of a line; a longer one is none of ours
 TAIL = 256  # bytes before where we stopped, by which a rewritten log is told
 PACE = 120.0  # seconds of training that the time left is reckoned from
@@ -59,7 +60,7 @@ class Log:
                     self._offset += len(chunk)
                     self._tail = (self._tail + chunk)[-TAIL:]
                     whole, newline, rest = chunk.rpartition(b"\n")
-                    lines = (self._half + whole).split(b"\n") if newline else []
+                    lines = (self._half + whole).decode(errors="replace").split("\n") if newline else []
                     self._half = rest if newline else (self._half + rest)[: LONGEST + 1]
                     yield [held for line in lines if (held := _object(line)) is not None]
         except Refused:
@@ -68,7 +69,7 @@ class Log:
                 rewritten()
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: str) -> dict[str, Any] | None:
     if not line or len(line) > LONGEST:
         return None
     try:
@@ -146,7 +147,7 @@ class Followed:
                 continue
             event = line.get("event")
             if event is None:
-                rows.append([step, *(_number(line.get(name)) for name in CURVES)])
+                rows.append([step, *[_number(line.get(name)) for name in CURVES]])
                 self._paced(int(step), _number(line.get("seconds")))
             elif event == "evaluate":
                 score = _number(line.get("score"))
@@ -190,6 +191,9 @@ class Followed:
         done = seconds / 60 if config.minutes and not config.steps else step
         total = config.steps or config.minutes
         finished = bool(header and total and (saved >= total if config.steps else header.seconds >= 60 * total))
+        with self.lock:
+            self.samples.look()
+        drawn = (self.samples.steps[-1], self.samples.versions[-1]) if self.samples.steps else None
         status = "training" if training else "imported" if header and header.origin else ""
         return {
             "name": self.name,
@@ -210,6 +214,7 @@ class Followed:
             "seconds": seconds,
             "images_per_s": last.get("images_per_s"),
             "left": self._left(step, config.steps, config.minutes, seconds) if training else None,
+            "sample": drawn,
             "reported": self._changed(self.folder.log_file),
             "goes_on": not (header and header.origin) and not config.data.startswith("own:"),
         }
@@ -227,7 +232,7 @@ class Followed:
         """The last report in the log, with numbers where we want numbers."""
         with self.library.open(path) as file:
             file.seek(max(0, file.seek(0, 2) - LONGEST))
-            lines = file.read(LONGEST).split(b"\n")
+            lines = file.read(LONGEST).decode(errors="replace").split("\n")
         for line in reversed(lines):
             held = _object(line)
             if held is not None and "event" not in held:
@@ -258,10 +263,6 @@ class Followed:
 
 def _number(value: Any) -> float:
     """NaN for whatever is no finite number: a log is only read, never believed."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            if math.isfinite(value):
-                return float(value)
-        except OverflowError:
-            pass
-    return math.nan
+    if type(value) is float:
+        return value if isfinite(value) else math.nan
+    return float(value) if type(value) is int and abs(value) < 1e300 else math.nan

@@ -5,7 +5,8 @@ The page says which runs it watches: {"watch": [name, ...]}. It is sent, wheneve
     {"runs": [...], "folder": "..."}                 all runs in brief, for the list
     {"run": name, "curves": {...}, "samples": ...}   of a watched run, the parts that grew, from where they grew
 
-A part under another `epoch` than before replaces all of it. After a break the page connects anew and gets the whole.
+"from" is where in the page's own lists they begin; 0 replaces all. After a break the page connects anew and is told
+the whole.
 """
 
 import asyncio
@@ -114,7 +115,7 @@ class Line:
                 if (series.epoch, series.lines) == (epoch, lines):
                     continue
                 start = lines // series.width if epoch == series.epoch else 0
-                parts[name] = {"epoch": series.epoch, **series.since(start)}
+                parts[name] = series.since(start)
                 told[name] = series.epoch, series.lines
             samples = run.samples
             now = samples.epoch, len(samples.steps)
@@ -122,7 +123,6 @@ class Line:
                 epoch, there = told.get("samples", (-1, 0))
                 start = there if epoch == samples.epoch else 0
                 parts["samples"] = {
-                    "epoch": samples.epoch,
                     "from": start,
                     "steps": samples.steps[start:],
                     "versions": samples.versions[start:],
