@@ -40,7 +40,7 @@ def train(
     `data` is what the command takes, or uint8 pictures [N, H, W, C]; settings are Config's. A loss of one's own is a
     `dcgan.Loss`, an optimizer a function of the parameters, networks a pair of classes (or functions) of the Config.
     """
-    from dcgan import planning, run, sample
+    from dcgan import distributed, planning, run, sample
     from dcgan.console import Console
 
     named = {"loss": loss, "optimizer": optimizer}
@@ -51,10 +51,15 @@ def train(
     )
     settings |= {name: value for name, value in named.items() if isinstance(value, str)}
     console = Console(quiet=quiet)
-    plan = planning.plan(data, out=out, preset=preset, settings=settings, warm=warm, own=own, console=console)
-    if stopped := run.train(plan, console):  # all is saved; the same call goes on
+    distributed.join()
+    if distributed.rank():
+        path, stopped = run.follow(data, own)
+    else:
+        plan = planning.plan(data, out=out, preset=preset, settings=settings, warm=warm, own=own, console=console)
+        path, stopped = plan.folder.path, run.train(plan, console)
+    if stopped:  # all is saved; the same call goes on
         raise KeyboardInterrupt if stopped == signal.SIGINT else SystemExit(128 + stopped)
-    return sample.load(plan.folder.path, own_networks=networks)
+    return sample.load(path, own_networks=networks)
 
 
 def load(path: "Path | str", device: str = "cpu", networks: tuple | None = None, last: bool = False) -> "Model":

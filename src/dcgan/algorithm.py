@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan import latents, mlp, networks
+from dcgan import distributed, latents, mlp, networks
 from dcgan.config import Config
 from dcgan.losses import Loss
 
@@ -92,8 +92,8 @@ def update_G(state: State, loss: Loss, z: Tensor, y: Tensor | None) -> Tensor:
 def noise(config: Config, x: Tensor) -> Tensor:
     """A fresh z for each picture of the minibatch x, from the step's own random numbers."""
     if config.z == "normal":
-        return torch.randn(len(x), config.z_dim, device=x.device)
-    return torch.rand(len(x), config.z_dim, device=x.device) * 2 - 1
+        return distributed.mine(torch.randn(config.m, config.z_dim, device=x.device))
+    return distributed.mine(torch.rand(config.m, config.z_dim, device=x.device) * 2 - 1)
 
 
 def begin_step(config: Config, state: State) -> None:

@@ -5,11 +5,12 @@ loaded runs code. Tensors are named `G.…`, `D.…`, `G_ema.…`, `opt_G.….ex
 A file that is for use alone, imported or shared, holds `G_ema`, and `D` where there is one.
 """
 
+import io
 import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from dcgan.config import Config
 from dcgan.errors import UserError
@@ -36,6 +37,11 @@ class Header:
 
 
 def save(path: Path | str, state: "State", header: Header) -> None:
+    write(path, of(state), header)
+
+
+def of(state: "State") -> "dict[str, Tensor]":
+    """All the tensors of a State."""
     tensors: dict[str, Tensor] = {}
     for name in ("G", "D", "G_ema"):
         for key, tensor in getattr(state, name).state_dict().items():
@@ -43,7 +49,7 @@ def save(path: Path | str, state: "State", header: Header) -> None:
     for name, network in (("opt_G", state.G), ("opt_D", state.D)):
         for key, tensor in _optimizer_tensors(getattr(state, name), network).items():
             tensors[f"{name}.{key}"] = tensor.detach().contiguous()
-    write(path, tensors, header)
+    return tensors
 
 
 def write(path: Path | str, tensors: "dict[str, Tensor]", header: Header) -> None:
@@ -69,17 +75,21 @@ def read_header(path: Path | str) -> Header:
     """The Config and progress that a checkpoint holds, without reading its tensors."""
     try:
         with open(path, "rb") as file:
-            first = file.read(8)
-            length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
-            if not 2 <= length <= LARGEST_HEADER:
-                raise UserError(
-                    f"{path}: it is not a dcgan checkpoint; give a run's folder, or its checkpoints/last.safetensors"
-                )
-            text = file.read(length)
-            end = file.seek(0, 2)
+            return _header(file, path)
     except OSError as error:
         why = error.strerror or error
         raise UserError(f"{path}: it cannot be read ({why}); check the name and its permissions") from None
+
+
+def _header(file: BinaryIO, path: Path | str) -> Header:
+    first = file.read(8)
+    length = struct.unpack("<Q", first)[0] if len(first) == 8 else 0
+    if not 2 <= length <= LARGEST_HEADER:
+        raise UserError(
+            f"{path}: it is not a dcgan checkpoint; give a run's folder, or its checkpoints/last.safetensors"
+        )
+    text = file.read(length)
+    end = file.seek(0, 2)
     try:
         held = json.loads(text)
         about = held["__metadata__"]
@@ -116,6 +126,12 @@ def read(path: Path | str) -> "tuple[Header, dict[str, Tensor]]":
         return header, safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
         raise UserError(f"{path}: it is damaged ({error}); copy it again, or delete it and train anew") from None
+
+
+def from_bytes(held: bytes, sender: str) -> "tuple[Header, dict[str, Tensor]]":
+    import safetensors.torch
+
+    return _header(io.BytesIO(held), sender), safetensors.torch.load(held)
 
 
 def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Path | str) -> None:

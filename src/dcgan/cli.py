@@ -35,7 +35,21 @@ app = App(
 
 def main(argv: list[str] | None = None) -> None:
     try:
-        words = sys.argv[1:] if argv is None else argv
+        _obey(sys.argv[1:] if argv is None else argv)
+    except SystemExit as end:
+        _part(end.code if isinstance(end.code, int) else 0)
+        raise
+    _part(0)
+
+
+def _part(code: int) -> None:
+    """One of several processes leaves in its own way."""
+    if together := sys.modules.get("dcgan.distributed"):
+        together.leave(code)
+
+
+def _obey(words: list[str]) -> None:
+    try:
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
@@ -108,6 +122,7 @@ def train(
     config_file: Annotated[Path | None, Parameter(name="--config")] = None,
     start_from: Annotated[Path | None, Parameter(name="--from")] = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
+    nproc: Annotated[int, Parameter(converter=usage.whole)] = 1,
     json_out: Json = False,
     quiet: Quiet = False,
     **settings: Any,
@@ -128,9 +143,20 @@ def train(
         Begin with the weights of another run or checkpoint.
     dry_run
         Print the config, the networks and an estimate of time and memory; train nothing.
+    nproc
+        Train in so many processes of this machine, which share each minibatch; for several machines, use torchrun.
     """
-    from dcgan import about, planning, run
+    from dcgan import about, distributed, planning, run
 
+    if nproc < 1:
+        raise UserError(f"--nproc {nproc}: it must be 1 or more")
+    if nproc > 1 and not distributed.asked() and not dry_run:
+        sys.exit(distributed.launch(nproc, sys.argv[1:]))
+    distributed.join()
+    if distributed.rank():
+        if not dry_run and (stopped := run.follow(data)[1]):
+            sys.exit(128 + stopped)
+        return
     console = Console(quiet=quiet, stderr=json_out)
     typed = {name: value for name, value in settings.items() if value is not None}
     held = _toml(config_file)

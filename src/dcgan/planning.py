@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from dcgan import checkpoint, data, hub, networks
+from dcgan import checkpoint, data, distributed, hub, networks
 from dcgan.algorithm import Optimizers
 from dcgan.config import PICTURES, PRESETS, Config, flag, show_size
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
-from dcgan.losses import Loss
+from dcgan.losses import LOSSES, Loss
 from dcgan.metrics import score
 
 DEFAULT_STEPS = 10_000  # where neither --steps nor --minutes nor the preset says
@@ -51,6 +51,9 @@ class Own:
         return {
             name: f"own:{getattr(part, '__qualname__', type(part).__name__)}" for name, part in parts.items() if part
         }
+
+    def loss_of(self, config: Config) -> Loss:
+        return self.loss or LOSSES[config.loss]
 
     def check(self, config: Config, source: Any) -> None:
         """All that the config records as the user's own has to be handed over again."""
@@ -102,21 +105,21 @@ def plan(
     own.check(config, source)
     device(config.device)
     warm_file = _warm(warm, folder)
-    dataset = _open(source, config, console)
+    dataset = open_pictures(source, config, console)
     if folder is None:
         folder = Folder(Path("runs") / f"{dataset.name}-{show_size(dataset.size)}")
         _check_place(folder)
         before, config = config, _asked(folder, preset, asked)
         own.check(config, source)
         if any(getattr(config, name) != getattr(before, name) for name in PICTURES):
-            dataset = _open(source, config, console)
+            dataset = open_pictures(source, config, console)
     config = _complete(config, dataset)
     if folder.exists:
         _same(folder, config)
     return Plan(config, dataset, folder, own, warm_file)
 
 
-def _open(source: Any, config: Config, console: Console) -> data.Dataset:
+def open_pictures(source: Any, config: Config, console: Console) -> data.Dataset:
     with console.data_progress() as progress:
         return data.open(
             config.data if source is None else source,
@@ -168,6 +171,10 @@ def _complete(config: Config, dataset: data.Dataset) -> Config:
         )
     if config.evaluate_every:
         score.check(dataset)
+    if config.m % distributed.size():
+        raise UserError(
+            f"--m {config.m}: {distributed.size()} processes share each minibatch evenly; ask for a multiple of that"
+        )
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if networks.has_bf16(device(config.device)) else "float32"

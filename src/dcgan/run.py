@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import dcgan
-from dcgan import algorithm, checkpoint, data, diagnosis, files, images, latents, networks, plots, sample
+from dcgan import algorithm, checkpoint, data, diagnosis, distributed, files, images, latents, networks, plots, sample
 from dcgan.algorithm import Batch, Progress, State
 from dcgan.checkpoint import Header
 from dcgan.config import Config, show_size
@@ -27,13 +27,13 @@ from dcgan.console import Console
 from dcgan.diagnosis import Finding
 from dcgan.errors import UserError
 from dcgan.folder import Folder
-from dcgan.losses import LOSSES
 from dcgan.metrics import score
-from dcgan.planning import Plan, device
+from dcgan.planning import Own, Plan, device, open_pictures
 
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
 FRAMES = 120  # at most, in the animation
 MOST_RECOVERIES = 5  # the steps are then 1/32 of what they were
+ON, BACK, LAST = range(3)  # process 0's words to the others: a next step; back to a checkpoint; that was all
 LOOKED_AT = 64  # pictures through D, to see its dead units
 
 
@@ -49,12 +49,60 @@ def train(plan: Plan, console: Console | None = None) -> int:
         where = device(config.device)
         state, seconds = _start(plan, where)
         session = Session(plan, state, where, seconds, console)
+        distributed.hand_out(str(folder.path).encode())
+        distributed.hand_out(session.packed)
         if session.finished and session.all_written:
+            distributed.tell(LAST)
             more = "--steps" if config.steps else "--minutes"
             console.say(f"{folder.path} is finished: {state.step:,} steps. To train on, ask for more {more}.")
-            return 0
+            return distributed.tell(0)
         files.write_whole(folder.config_file, config.to_json().encode())
-        return session.train(stack.enter_context(_stop_signals(console)))
+        return distributed.tell(session.train(stack.enter_context(_stop_signals(console))))
+
+
+def follow(source: Any = None, own: Own | None = None) -> tuple[Path, int]:
+    """What every process after the first does: the same steps, each on its own rows of the minibatches.
+
+    Returns the run's folder, and what `train` returned.
+    """
+    own = own or Own()
+    path = Path(distributed.hand_out().decode())
+    header, tensors = checkpoint.from_bytes(distributed.hand_out(), "process 0")
+    config = header.config
+    own.check(config, source)
+    torch.set_num_threads(config.threads)
+    where = device(config.device)
+    dataset = open_pictures(source, config, Console(quiet=True))
+    if dataset.fingerprint != config.fingerprint:
+        raise UserError(
+            f"{config.data}: process {distributed.rank()} finds other pictures there than process 0 does; give each "
+            "machine the same"
+        )
+    state = algorithm.fresh(config, where, own.networks, own.optimizer)
+    checkpoint.fill(state, header, tensors, "process 0")
+    set_precision(config, state)
+    distributed.average_gradients(state.opt_G, state.opt_D)
+    stream = data.Stream(dataset, config.seed, config.mirror, config.translate)
+    steps = algorithm.train(
+        config, state, batches(config, stream, where, distributed.rows(config.m)), own.loss_of(config)
+    )
+    with _stop_signals(Console(quiet=True)) as stop:
+        while (word := distributed.tell()) != LAST:
+            if word == BACK:
+                checkpoint.fill(state, *checkpoint.from_bytes(distributed.hand_out(), "process 0"), "process 0")
+            together(next(steps), stop)
+    return path, distributed.tell()
+
+
+def together(progress: Progress, stop: list[int]) -> Progress:
+    """What all processes saw on this step, on average. Where one was told to stop, all are."""
+    if distributed.size() == 1:
+        return progress
+    if distributed.any_of(bool(stop)) and not stop:
+        stop.append(signal.SIGTERM)
+    seen = torch.stack(list(progress)).detach()
+    distributed.average([seen])
+    return Progress(*seen)
 
 
 @contextmanager
@@ -115,6 +163,7 @@ def _start(plan: Plan, device: str) -> tuple[State, float]:
                 f"size {show_size(theirs.size or (0, 0))}, width {theirs.width}); ask for the same size and width"
             ) from None
     set_precision(config, state)
+    distributed.average_gradients(state.opt_G, state.opt_D)
     return state, seconds
 
 
@@ -183,7 +232,7 @@ class Session:
     def __init__(self, plan: Plan, state: State, device: str, seconds: float, console: Console):
         self.config, self.folder, self.dataset = plan.config, plan.folder, plan.dataset
         self.state, self.device, self.console, self.warm = state, device, console, plan.warm
-        self.loss = plan.own.loss or LOSSES[self.config.loss]
+        self.loss = plan.own.loss_of(plan.config)
         self.stream = data.Stream(plan.dataset, self.config.seed, self.config.mirror, self.config.translate)
         self.watch = Watch(seconds)
         self.reported = state.step, seconds  # when the last line of the log was written
@@ -221,10 +270,12 @@ class Session:
             dcgan=dcgan.__version__,
             torch=torch.__version__,
             device=self.device,
+            processes=distributed.size(),
             threads=c.threads,
             machine=platform.machine(),
         )
         if self.finished:
+            distributed.tell(LAST)
             self.finish()
             return 0
         goes_on = f", on from step {state.step:,}" if state.step else ""
@@ -237,13 +288,19 @@ class Session:
             self.save(self.folder.sound)
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
             bar.update(self.done)
-            for progress in algorithm.train(c, state, batches(c, self.stream, self.device), self.loss):
+            batch = batches(c, self.stream, self.device, distributed.rows(c.m))
+            distributed.tell(ON)
+            for progress in algorithm.train(c, state, batch, self.loss):
+                progress = together(progress, stop)
                 last = self.finished or bool(stop)
                 try:
                     words = self.write(progress, last)
                 except Ill as ill:
                     self.go_back(ill.finding)
+                    distributed.tell(BACK)
+                    distributed.hand_out(self.packed)
                     continue
+                distributed.tell(LAST if last else ON)
                 bar.update(self.done, words)
                 if last:
                     break
@@ -384,6 +441,11 @@ class Session:
     def header(self) -> Header:
         return Header(self.config, self.state.step, self.watch.seconds, self.dataset.classes, self.state.recoveries)
 
+    @property
+    def packed(self) -> bytes:
+        """The State, for the processes that follow; none do where there is one process."""
+        return checkpoint.as_bytes(checkpoint.of(self.state), self.header) if distributed.size() > 1 else b""
+
     def save(self, path: Path) -> None:
         with statistics_for_use(self.config, self.state, self.stream):
             checkpoint.save(path, self.state, self.header)
@@ -399,11 +461,12 @@ class Session:
         self.folder.write(event="finish", step=self.state.step, seconds=round(self.watch.seconds, 3))
 
 
-def batches(config: Config, stream: data.Stream, device: str) -> Batch:
-    """The i-th minibatch of a run, a function of (seed, i) alone."""
+def batches(config: Config, stream: data.Stream, device: str, rows: tuple[int, int] | None = None) -> Batch:
+    """The i-th minibatch of a run, a function of (seed, i) alone; or so many of its rows, from one on."""
+    first, count = rows or (0, config.m)
 
     def batch(i: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        pictures, labels = stream.batch(i * config.m, config.m)
+        pictures, labels = stream.batch(i * config.m + first, count)
         x = images.to_float(pictures, config.output, device)
         y = torch.as_tensor(labels, device=device) if config.conditional else None
         return x, y
