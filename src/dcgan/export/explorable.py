@@ -8,6 +8,7 @@ folded away and weights are stored in half the bytes (`dcgan.export.onnx`). The 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from dcgan import mlp
 from dcgan.errors import UserError
 from dcgan.export import onnx as whole
+from dcgan.export.directions import Direction
 from dcgan.export.folding import folded
 from dcgan.export.public import about
 from dcgan.networks import Doubling, Generator, Layer
@@ -40,6 +42,26 @@ def make(model: Model) -> Explorable:
     else:
         raise UserError("the explorer draws with the networks of dcgan alone; sample your own in Python")
     return Explorable(graph.written(model, layers), layers)
+
+
+def describe(model: Model, layers: list[tuple[int, int, int]], found: Sequence[Direction] = ()) -> dict[str, Any]:
+    """What the explorer must know of a generator besides its file (`About` of web/src/core/generator.ts)."""
+    c = model.config
+    own = model.folder.points() if model.folder else {}
+    return {
+        "run": model.folder.path.name if model.folder else c.data,
+        "step": model.header.step,
+        "size": list(c.size or ()),
+        "channels": c.channels,
+        "z_dim": c.z_dim,
+        "z": c.z,
+        "output": c.output,
+        "classes": c.classes if c.conditional else 0,
+        "class_names": list(model.header.classes) if model.header.classes and c.conditional else None,
+        "layers": [list(layer) for layer in layers],
+        "names": own | {one.name: [float(value) for value in one.z] for one in found},
+        "directions": [{"name": one.name, "share": one.share} for one in found],
+    }
 
 
 def _convolutional(graph: "_Graph", G: Generator) -> list[tuple[int, int, int]]:

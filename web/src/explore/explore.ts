@@ -1,16 +1,103 @@
-// Explore: the generator in the browser, so that dragging is drawing.
-import { LitElement, html } from "lit";
-import { customElement, property } from "lit/decorators.js";
+// Explore: the generator in the browser, so that dragging is drawing. This page's half; the explorer does the work.
+import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import { LitElement, css, html } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
 
+import { Generator } from "../core/generator.ts";
+import { go } from "../route.ts";
 import { shared } from "../style.ts";
+import "./explorer.ts";
+import type { Host } from "./host.ts";
+import { type Listed, about, model, runs, serverOf } from "./server.ts";
+import { type State, read, write } from "./state.ts";
 
 @customElement("dcgan-explore")
 export class Explore extends LitElement {
   @property({ attribute: false }) query = new URLSearchParams();
+  @state() private listed: Listed[] | null = null;
+  @state() private host: Host | null = null;
+  @state() private trouble = "";
+  private run = "";
 
-  override render() {
-    return html`<p class="card quiet">Nothing to explore yet.</p>`;
+  override connectedCallback(): void {
+    super.connectedCallback();
+    runs().then(
+      (listed) => {
+        this.listed = listed;
+      },
+      (error: Error) => (this.trouble = error.message),
+    );
   }
 
-  static override styles = [shared];
+  override updated(): void {
+    const asked = this.query.get("run") ?? this.listed?.find(({ ready }) => ready)?.name ?? "";
+    if (asked && asked !== this.run) {
+      this.run = asked;
+      this.host = null;
+      void this.open(asked);
+    }
+  }
+
+  private async open(run: string): Promise<void> {
+    this.trouble = "";
+    try {
+      const program = fetch(wasm).then((response) => response.arrayBuffer());
+      const known = await about(run);
+      const generator = await Generator.load(known, await model(run, known.step), await program);
+      if (run === this.run) this.host = { generator, server: serverOf(run), without: "", addressed: true };
+    } catch (error) {
+      if (run === this.run) this.trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private onGo({ detail }: CustomEvent<{ state: State; replace: boolean }>): void {
+    go("explore", write(detail.state, new URLSearchParams({ run: this.run })), detail.replace);
+  }
+
+  override render() {
+    const { listed, run } = this;
+    return html`
+      <h1 class="unseen">Explore</h1>
+      ${
+        listed && listed.length > 1
+          ? html`<label class="row runs"
+              >Run
+              <select
+                @change=${(e: Event) => go("explore", new URLSearchParams({ run: (e.target as HTMLSelectElement).value }))}
+              >
+                ${listed.map(
+                  ({ name, about, ready }) =>
+                    html`<option value=${name} ?selected=${name === run} ?disabled=${!ready}>
+                      ${name} · ${about}
+                    </option>`,
+                )}
+              </select></label
+            >`
+          : ""
+      }
+      ${
+        this.trouble
+          ? html`<p class="said bad" role="alert">${this.trouble}</p>`
+          : this.host
+            ? html`<dcgan-explorer .host=${this.host} .state=${read(this.query)} @go=${this.onGo}></dcgan-explorer>`
+            : listed && !listed.some(({ ready }) => ready)
+              ? html`<p class="card quiet">
+                  Nothing to explore yet: no run here has saved its generator. Once training saves, it opens here.
+                </p>`
+              : html`<p class="card quiet" role="status">Fetching the generator …</p>`
+      }
+    `;
+  }
+
+  static override styles = [
+    shared,
+    css`
+      .runs {
+        margin-bottom: 0.75rem;
+      }
+      .runs select {
+        max-width: min(34rem, 80vw);
+      }
+    `,
+  ];
 }

@@ -1,0 +1,111 @@
+// What the explorer's tools share: the generator, the state, and the few things that one does with a picture.
+import { LitElement } from "lit";
+import { property } from "lit/decorators.js";
+
+import { download, png } from "../core/files.ts";
+import type { Generator, Picture } from "../core/generator.ts";
+import { type Point, format, seedPoint } from "../core/latents.ts";
+import { expand } from "../core/mixing.ts";
+import type { Host, Server } from "./host.ts";
+import { type State, offWords } from "./state.ts";
+
+export interface Session {
+  readonly host: Host;
+  readonly generator: Generator;
+  readonly server: Server | null;
+  readonly state: State;
+  /** Change the state; `replace` while something is dragged, so that the browser's Back does not retrace it. */
+  set(change: Partial<State>, replace?: boolean): void;
+  choose(words: string): void;
+  keep(words: string, name?: string): void;
+  /** Words for people: a sentence at the page's foot, and for screen readers. */
+  say(sentence: string): void;
+}
+
+/** A tool of the explorer: it shows the session's state and is drawn anew whenever that changes. */
+export abstract class Panel extends LitElement {
+  @property({ attribute: false }) session!: Session;
+  @property({ attribute: false }) state!: State;
+
+  protected get generator(): Generator {
+    return this.session.generator;
+  }
+
+  /** A picture of this size, as CSS has it. */
+  protected get ratio(): string {
+    const [height, width] = this.generator.about.size;
+    return `aspect-ratio: ${width} / ${height}`;
+  }
+
+  protected classOf(words: string): number | null {
+    const { classes } = this.generator.about;
+    if (!classes) return null;
+    const point = this.generator.parse(words);
+    return point.label ?? firstOf(point) % classes;
+  }
+}
+
+const firstOf = (point: Point) => {
+  for (const { of } of point.terms) if (typeof of !== "string") return of[0]!;
+  return 0;
+};
+
+export const seedWords = (seed: number, label: number | null = null) => format(seedPoint(seed, label));
+
+/** Words that the command draws too: #names that live in this address alone are written out. */
+export function fullWords(session: Session, words: string): string {
+  try {
+    return format(expand(session.generator.parse(words), session.state.names));
+  } catch {
+    return words;
+  }
+}
+
+/** What a picture carries in its file: the keys of `dcgan sample`. */
+export function recipe(session: Session, words: string[]): Record<string, string> {
+  const { run, step } = session.generator.about;
+  const off = offWords(session.state.off);
+  return {
+    "dcgan:run": run,
+    "dcgan:step": String(step),
+    "dcgan:points": words.map((one) => fullWords(session, one)).join("\n"),
+    ...(off && { "dcgan:off": off }),
+  };
+}
+
+/** The command that draws the same. */
+export function command(session: Session, words: string[]): string {
+  const off = offWords(session.state.off);
+  const points = words.map((one) => ` --point ${quoted(fullWords(session, one))}`).join("");
+  return `dcgan sample ${quoted(session.generator.about.run)}${points}${off && ` --off '${off}'`}`;
+}
+
+const quoted = (words: string) => (/^[\w./:-]+$/.test(words) ? words : `'${words.replaceAll("'", `'\\''`)}'`);
+
+export async function save(session: Session, picture: Picture, words: string[], name = ""): Promise<void> {
+  const file =
+    (name || words[0] || "picture")
+      .replace(/[^\w.-]+/g, "_")
+      .replace(/^_+|_+$/g, "")
+      .slice(0, 60) || "picture";
+  download(await png(picture, recipe(session, words)), `${file}.png`);
+  session.say(`Saved ${file}.png, with its recipe inside.`);
+}
+
+// Pictures are dragged as their words.
+
+export function dragged(event: DragEvent): string {
+  return event.dataTransfer?.getData("text/plain") ?? "";
+}
+
+export function drag(words: string): (event: DragEvent) => void {
+  return (event) => {
+    event.dataTransfer?.setData("text/plain", words);
+    if (event.dataTransfer) event.dataTransfer.effectAllowed = "copy";
+  };
+}
+
+export function over(event: DragEvent): void {
+  event.preventDefault();
+  if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
+}
