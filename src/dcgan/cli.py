@@ -123,6 +123,7 @@ def train(
     start_from: Annotated[Path | None, Parameter(name="--from")] = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     nproc: Annotated[int, Parameter(converter=usage.whole)] = 1,
+    studio: Annotated[bool, Parameter(negative="")] = False,
     json_out: Json = False,
     quiet: Quiet = False,
     **settings: Any,
@@ -145,6 +146,8 @@ def train(
         Print the config, the networks and an estimate of time and memory; train nothing.
     nproc
         Train in so many processes of this machine, which share each minibatch; for several machines, use torchrun.
+    studio
+        Open a page in the browser that shows it learn, and stays open until Ctrl-C.
     """
     from dcgan import about, distributed, planning, run
 
@@ -172,11 +175,18 @@ def train(
             found = estimate.estimate(plan)
         print(json.dumps(found.as_json()) if json_out else found.in_words())
         return
+    beside = None
+    if studio:
+        from dcgan.studio import launch
+
+        beside = launch.Beside(plan.folder.path, console.say)
     stopped = run.train(plan, console)
     if json_out:
-        print(json.dumps(about.run(plan.folder.path)))
+        print(json.dumps(about.run(plan.folder.path)), flush=True)
     elif not stopped:
         console.say(about.what_next(plan.folder.path))
+    if beside:
+        beside.stay(stopped)
     if stopped:
         sys.exit(128 + stopped)  # as shells count a process that a signal ended
 

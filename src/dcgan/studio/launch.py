@@ -1,14 +1,19 @@
 """`dcgan studio`: an address, a port, a browser; and beside a training that starts.
 
-`serve` runs until Ctrl-C. It listens on this machine alone unless told otherwise.
+`serve` runs until Ctrl-C. It listens on this machine alone unless told otherwise. `Beside` runs it in a process of its
+own while this one trains: the trainer knows nothing of it.
 """
 
+import contextlib
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from dcgan.errors import UserError
@@ -52,7 +57,7 @@ def serve(
 
     if token is None and not guard.is_loopback(host):
         token = guard.new_token()
-    library = Library(path)
+    library = Library(path)  # what is not there yet may come: the run that is just starting
     with listen(host, port) as sock:
         address = _address(host, sock.getsockname()[1], token)
         config = uvicorn.Config(
@@ -67,7 +72,54 @@ def serve(
         say(f"the studio is at {address} (Ctrl-C ends it)")
         if browser and _has_browser():
             threading.Timer(0.5, webbrowser.open, [address]).start()
-        uvicorn.Server(config).run(sockets=[sock])
+        with contextlib.suppress(KeyboardInterrupt):  # which uvicorn, having ended in order, raises again
+            uvicorn.Server(config).run(sockets=[sock])
+
+
+class Beside:
+    """A studio on the run that is about to start; `stay` when it has ended."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]):
+        check()
+        self.say = say
+        spawn = multiprocessing.get_context("spawn")
+        ours, theirs = spawn.Pipe(duplex=False)
+        self._process = spawn.Process(target=_apart, args=(path, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            said = ours.recv()  # its address, or why there is none
+        except EOFError:
+            said = UserError("studio: it did not start; train without --studio, and open it with: dcgan studio")
+        if isinstance(said, UserError):
+            raise said
+        say(said)
+
+    def stay(self, stopped: int) -> None:
+        """Open until Ctrl-C, whether the training came to its end or was stopped from the page."""
+        if stopped != signal.SIGINT:
+            self.say("the studio stays open; Ctrl-C ends it")
+            with contextlib.suppress(KeyboardInterrupt):
+                self._process.join()
+        self.end()
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+def _apart(path: Path, tell: Connection) -> None:
+    def follow() -> None:  # where the trainer was killed, nobody would end us
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
+    try:
+        serve(path, say=tell.send)
+    except UserError as error:
+        tell.send(error)
 
 
 def listen(host: str, port: int | None) -> socket.socket:
