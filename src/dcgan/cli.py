@@ -411,8 +411,9 @@ def export(
     run: Path,
     /,
     *,
-    to: Literal["onnx", "pt2", "tutorial", "images"],
+    to: Literal["onnx", "web", "page", "pt2", "tutorial", "images"],
     half: Annotated[bool, Parameter(negative="")] = False,
+    single_file: Annotated[bool, Parameter(negative="")] = False,
     seeds: str | None = None,
     count: Whole = None,
     out: Out = None,
@@ -427,10 +428,13 @@ def export(
     run
         A run's folder, a checkpoint file, or hf:owner/name.
     to
-        onnx: any runtime; pt2: torch without dcgan; tutorial: netG.pth and netD.pth as PyTorch's DCGAN tutorial names
-        them; images: a folder of PNGs.
+        onnx: any runtime; web: a module for a web page of your own; page: the explorer with the generator inside,
+        which opens from a file, offline; pt2: torch without dcgan; tutorial: netG.pth and netD.pth as PyTorch's DCGAN
+        tutorial names them; images: a folder of PNGs.
     half
         ONNX with the weights in half the bytes.
+    single_file
+        The page as one HTML file.
     seeds
         Which pictures, with --to images: 17, 0-63 or 0-3,17.
     count
@@ -441,7 +445,9 @@ def export(
     from dcgan import export as exporting
 
     console = Console(quiet=quiet, stderr=json_out)
-    done = exporting.export(run, to, out, half=half, seeds=seeds, count=count, overwrite=overwrite, console=console)
+    done = exporting.export(
+        run, to, out, half=half, single_file=single_file, seeds=seeds, count=count, overwrite=overwrite, console=console
+    )
     print(json.dumps(done.as_json()) if json_out else done.in_words())
 
 

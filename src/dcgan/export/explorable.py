@@ -21,7 +21,7 @@ from dcgan.errors import UserError
 from dcgan.export import onnx as whole
 from dcgan.export.directions import Direction
 from dcgan.export.folding import folded
-from dcgan.export.public import about
+from dcgan.export.public import about, public
 from dcgan.networks import Doubling, Generator, Layer
 from dcgan.sample import Model
 
@@ -49,7 +49,7 @@ def describe(model: Model, layers: list[tuple[int, int, int]], found: Sequence[D
     c = model.config
     own = model.folder.points() if model.folder else {}
     return {
-        "run": model.folder.path.name if model.folder else c.data,
+        "run": model.folder.path.name if model.folder else public(c).data,
         "step": model.header.step,
         "size": list(c.size or ()),
         "channels": c.channels,

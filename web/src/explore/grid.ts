@@ -199,13 +199,12 @@ export class Grid extends Panel {
       }
       .tile:hover,
       .tile:focus-visible {
-        outline: 2px solid var(--accent);
-        outline-offset: 1px;
-        z-index: 1;
+        outline: 3px solid var(--accent);
+        outline-offset: -3px;
       }
       .tile[aria-pressed="true"] {
         outline: 3px solid var(--accent);
-        outline-offset: 0;
+        outline-offset: -3px;
       }
       .seed {
         position: absolute;
