@@ -27,7 +27,7 @@ Line = Mapping[str, Any]
 WINDOW = 20  # reports that D has to have won by
 WON = 0.05  # D's loss: at D(x) = 0.975 and D(G(z)) = 0.025
 LONG = 40  # reports in which swings are counted
-SWINGS, AHEAD, BEHIND = 6, 0.6, 0.0  # so many passages between a lead of D above the one and below the other
+SWINGS, AHEAD, BEHIND = 6, 0.4, 0.0  # so many passages between a lead of D above the one and below the other
 CHECKS = 3  # in a row: one alone may be chance
 COLLAPSED, DIVERSE = 0.35, 0.6  # of the data's diversity: fallen below the one after having been above the other
 LATE = 3000  # steps after which a G should draw different pictures, had it ever or not
@@ -120,10 +120,10 @@ def _name(rule: Callable) -> str:
     return rule.__name__.removeprefix("_").replace("_", "-")
 
 
-def sound(checks: Sequence[Line]) -> bool:
-    """Whether the last sheet shows nothing of a collapse, not even its beginning."""
+def sound(reports: Sequence[Line], checks: Sequence[Line]) -> bool:
+    """Whether nothing is the matter, and the last sheet shows no beginning of a collapse either."""
     kept = _diversities(checks)
-    return not kept or kept[-1] >= COLLAPSED or max(kept) < DIVERSE
+    return not find(reports, checks) and (not kept or kept[-1] >= DIVERSE or max(kept) < DIVERSE)
 
 
 def lead(report: Line) -> float:
@@ -132,7 +132,7 @@ def lead(report: Line) -> float:
     From its margin, D's mean logit of real pictures above that of generated ones, where only differences count: there
     D's opinions of either kind are arbitrary.
     """
-    if report.get("paired"):
+    if "D_margin" in report:
         return math.tanh(report["D_margin"] / 2)
     return report["D_x"] - report["D_Gz"]
 

@@ -327,7 +327,7 @@ class Session:
             if c.evaluate_every and (not step % c.evaluate_every or self.finished):
                 self.evaluate()
             if saves:
-                if c.recover and diagnosis.sound(self.checks):
+                if c.recover and diagnosis.sound(self.reports, self.checks):
                     self.save(self.folder.sound)
                 self.save(self.folder.last)
         return words

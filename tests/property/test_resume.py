@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcgan import planning, plots, run
+from dcgan.folder import Folder
 from support import FACES, TINY, differing, reports
 
 STEPS = 6
@@ -68,6 +69,36 @@ def test_resume_at_every_step(variant, tmp_path, monkeypatch):
         train(killed, **VARIANTS[variant])
         assert differing(killed, straight) == []
         assert written(killed) == written(straight)
+
+
+def test_resume_through_recoveries(tmp_path, monkeypatch):
+    """Killed before it went back, or after: where it goes back to is the same, and how often it did is remembered."""
+    settings = {"optimizer": "sgd", "lr": 0.8, "lr_D": 0.8, "momentum": 0.9, "momentum_to": 0.9, "recover": True}
+    settings |= {"sample_every": 5, "save_every": 5, "report_every": 5, "width": 8}
+    saves, save = [], run.Session.save
+
+    def remember(session, path):
+        save(session, path)
+        if path == session.folder.last:
+            sound = session.folder.sound.read_bytes()
+            saves.append((session.state.step, path.read_bytes(), sound, session.folder.log_file.read_bytes()))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Session, "save", remember)
+        straight = train(tmp_path / "straight", 60, **settings)
+    recovered = [line["step"] for line in Folder(straight).findings() if line["event"] == "recover"]
+    assert recovered
+    for i, (_, last, sound, log) in enumerate(saves[:-1:3]):
+        killed = shutil.copytree(straight, tmp_path / f"killed-{i}")
+        (killed / "checkpoints" / "last.safetensors").write_bytes(last)
+        (killed / "checkpoints" / "sound.safetensors").write_bytes(sound)
+        (killed / "log.jsonl").write_bytes(log)
+        train(killed, 60, **settings)
+        assert differing(killed, straight) == []
+        assert written(killed) | {"checkpoints/sound.safetensors": b""} == written(straight) | {
+            "checkpoints/sound.safetensors": b""
+        }  # its clock
+        assert Folder(killed).header().recoveries == Folder(straight).header().recoveries == len(recovered)
 
 
 @pytest.mark.parametrize("variant", ["default", "goodfellow: dropout, momentum", "mnist: classes, fading"])

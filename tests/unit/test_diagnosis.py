@@ -1,0 +1,318 @@
+"""What goes wrong is named: each kind provoked in a real run, said once; and nothing is said of runs that are well."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dcgan import about, diagnosis, doctor, planning, run
+from dcgan.console import Console
+from dcgan.errors import UserError
+from dcgan.folder import Folder
+from dcgan.losses import LOSSES, Loss
+from support import TINY, log, told
+
+USUAL = LOSSES["non-saturating"]
+
+
+def train(out, own=None, console=None, **settings):
+    settings = TINY | {"m": 16, "width": 8, "sample_every": 10, "save_every": 50, "steps": 130} | settings
+    preset = settings.pop("preset", None)
+    run.train(planning.plan("faces:256", out=out, preset=preset, settings=settings, own=own), console)
+    return Folder(out)
+
+
+def names(folder: Folder) -> list[str]:
+    return [line["name"] for line in folder.findings()]
+
+
+# Each provoked in a run, and silence where nothing is the matter
+
+
+def swinging():
+    """D is told every 20 steps to take real pictures for generated ones, and back."""
+    steps = []
+
+    def D(real, fake):
+        steps.append(0)
+        return USUAL.D(real, fake) if len(steps) // 20 % 2 == 0 else USUAL.D(fake, real)
+
+    return planning.Own(loss=Loss(D, USUAL.G))
+
+
+PROVOKED = {
+    "D-won": {"lr": 0.0, "lr_D": 4e-3},
+    "G-collapsed": {"size": 16, "optimizer": "sgd", "lr": 0.3, "lr_D": 0.3, "momentum": 0.9, "momentum_to": 0.9},
+    "oscillation": {"own": swinging, "lr": 0.0, "lr_D": 1e-2, "beta2": 0.9, "steps": 190},
+    "dead-units": {"size": 16, "lr": 0.05, "lr_D": 0.05, "norm_D": "none", "norm_G": "none", "activation_D": "relu"},
+    "checkerboard": {"size": 16, "lr": 2e-3, "lr_D": 0.0, "norm_G": "none"},
+}
+
+
+@pytest.fixture(scope="module")
+def ill(tmp_path_factory):
+    """Runs by the finding that each is to provoke, made when asked for, and what was printed."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            said = []
+            console = SimpleNamespace(say=said.append, progress=Console(quiet=True).progress)
+            asked = dict(PROVOKED[name])
+            own = asked.pop("own", lambda: None)()
+            made[name] = train(tmp_path_factory.mktemp(name) / "run", own, console, **asked), said
+        return made[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", PROVOKED)
+def test_provoked_it_is_said_once(name, ill):
+    """In the log, in the terminal, in `dcgan info`, with what to do about it."""
+    folder, said = ill(name)
+    (line,) = [line for line in folder.findings() if line["name"] == name]
+    assert line.keys() == {"event", "name", "step", "words"}
+    assert 0 < line["step"] <= folder.header().step
+    assert said.count(f"step {line['step']:,}: {line['words']}") == 1
+    assert sum(line["words"] in word for word in said) == 1
+    assert "--" in line["words"]  # a flag that helps
+    shown = about.run(folder.path)
+    assert line in shown["findings"]
+    assert f"  finding      step {line['step']:,}: {line['words']}" in about.run_in_words(shown)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"preset": "tutorial"}, {"size": 16, "k": 2}, {"norm_G": "none", "norm_D": "none"}, {"output": "sigmoid"}],
+    ids=str,
+)
+def test_silent_where_all_is_well(settings, seed, tmp_path):
+    settings = {"m": 16, "width": 8, "steps": 150} | settings
+    folder = train(tmp_path / "run", seed=seed, **settings)
+    assert names(folder) == []
+    assert len(folder.checks()) == 16
+    assert doctor.examine(folder.path).sound
+
+
+def test_what_is_no_number_is_said_before_it_ends(tmp_path):
+    with pytest.raises(UserError, match=r"at step 5 the losses are no numbers any more.*--recover"):
+        train(tmp_path / "run", planning.Own(loss=Loss(USUAL.D, lambda fake: USUAL.G(fake) * float("nan"))))
+
+
+# The measures
+
+
+def grey(*levels, side=8):
+    return np.broadcast_to(np.array(levels, np.uint8)[:, None, None, None], (len(levels), side, side, 3))
+
+
+def test_diversity_is_the_mean_distance_to_the_nearest():
+    assert diagnosis.diversity(grey(0, 10, 30)) == pytest.approx((10 + 10 + 20) / 3, abs=1e-6)
+    assert diagnosis.diversity(grey(0, 0, 200, 200)) == 0  # two pictures only, however far apart
+    assert diagnosis.diversity(grey(7, 7, 7)) == 0
+    noise = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 1), dtype=np.uint8)
+    assert diagnosis.diversity(noise) < 0.5 * diagnosis.diversity(noise[:, ::4, ::4])  # made small, noise goes
+
+
+def test_checkerboard_is_a_share_of_the_energy():
+    y, x = np.mgrid[:16, :16]
+    board = np.where((x + y) % 2, 1, -1)[None, :, :, None]
+    stripes = np.where(x % 2, 1, -1)[None, :, :, None]
+    wave = np.sin(2 * np.pi * x / 16)[None, :, :, None] * np.sqrt(2)  # of the same energy
+    for pattern in (board, stripes):
+        assert diagnosis.checkerboard(100 + 10 * pattern) == pytest.approx(1, abs=1e-6)
+        assert diagnosis.checkerboard(100 + 10 * pattern + 10 * wave) == pytest.approx(0.5, abs=1e-6)
+        assert diagnosis.checkerboard(100 + 10 * pattern + 30 * wave) == pytest.approx(0.1, abs=1e-6)
+    assert diagnosis.checkerboard(100 + 10 * wave) == pytest.approx(0, abs=1e-6)
+    assert diagnosis.checkerboard(grey(3, 200)) == 0
+
+
+def test_a_dead_unit_gives_one_number():
+    alive, late = torch.randn(4, 6, 3, 3), torch.randn(4, 4)
+    alive[:, :2] = 0.7
+    late[:, 0] = 0
+    late[1, 1] = 9
+    assert diagnosis.dead([alive]) == round(2 / 6, 4)
+    assert diagnosis.dead([alive, late]) == round(2 / 6, 4)
+    assert diagnosis.dead([late]) == 0.25
+    assert diagnosis.dead([]) == 0
+
+
+def test_samples_are_held_against_the_data():
+    """Equal to the data they have diversity 1, whatever the set; of few pictures a memoriser may show some twice."""
+    pictures = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    data = diagnosis.Data(lambda numbers: pictures[numbers], 40, 32)
+    twice = pictures[np.random.default_rng(2).integers(40, size=32)]
+    assert 0.7 < data.check(twice)["diversity"] < 1.4  # the spread of such draws
+    assert data.check(pictures[:32])["diversity"] > 1.5
+    assert data.check(pictures[:1].repeat(32, 0))["diversity"] == 0
+    alike = diagnosis.Data(lambda numbers: pictures[numbers * 0], 40, 32)
+    assert alike.check(pictures[:32])["diversity"] is None  # of data that are all one picture nothing can be said
+    json.dumps(data.check(twice), allow_nan=False)
+
+
+# The rules, on either side of each threshold
+
+
+def reports(leads, loss_D=0.7, **more):
+    return [
+        {"step": 50 * (i + 1), "loss_D": loss_D, "loss_G": 1.0, "D_x": 0.5 + lead / 2, "D_Gz": 0.5 - lead / 2, **more}
+        for i, lead in enumerate(leads)
+    ]
+
+
+def checks(diversities=(), step=250, **more):
+    usual = {"checkerboard": 0.001, "checkerboard_of_data": 0.001, "dead_G": 0.0, "dead_D": 0.0}
+    return [
+        {"step": step * (i + 1), "diversity": diversity, **usual, **more} for i, diversity in enumerate(diversities)
+    ]
+
+
+def found(reports=(), checks=()):
+    return [finding.name for finding in diagnosis.find(reports, checks)]
+
+
+def test_D_won_by_many_reports():
+    assert found(reports([0.99] * 20, 0.01)) == ["D-won"]
+    assert found(reports([0.99] * 19, 0.01)) == []
+    assert found(reports([0.99] * 20, 0.06)) == []
+    assert found(reports([0.99] * 40, 0.01) + reports([0.4] * 11)) == []  # it came back
+    fading = reports([0.3] * 20, grad_G=10.0) + reports([0.99] * 20, 0.01, grad_G=0.2)
+    (finding,) = diagnosis.find(fading, [])
+    assert "its loss is 0.01, and G's gradient is 2 % of what it was" in finding.words
+
+
+def test_where_only_the_margin_counts():
+    """D's level is arbitrary under a paired loss: what D_x and D_Gz say does not matter."""
+    even, far = ({"D_margin": margin, "D_x": 0.999, "D_Gz": 0.001} for margin in (0.2, 8.0))
+    assert diagnosis.lead(even) == pytest.approx(0.0997, abs=1e-4)  # 2 P(real above generated) - 1
+    assert diagnosis.lead(far) > 0.999
+    low = [line | even for line in reports([0.0] * 20, 0.01)]
+    assert found(low) == []
+    assert found([line | far for line in low]) == ["D-won"]
+
+
+def test_oscillation_is_many_swings():
+    assert found(reports([0.8, -0.2] * 4)) == ["oscillation"]
+    assert found(reports([0.8, -0.2] * 3)) == []  # five
+    assert found(reports([0.8, 0.1] * 20)) == []  # never lost the lead
+    assert found(reports([0.8, -0.2] * 20) + reports([0.5] * 40)) == []  # long ago
+
+
+def test_collapse_is_a_fall_or_never_a_rise():
+    assert found(checks=checks([0.9, 0.3, 0.3, 0.3])) == ["G-collapsed"]
+    assert found(checks=checks([0.9, 0.3, 0.3])) == []
+    assert found(checks=checks([0.9, 0.3, 0.4, 0.3])) == []
+    assert found(checks=checks([0.1] * 11)) == []  # it may still begin
+    assert found(checks=checks([0.1] * 12)) == ["G-collapsed"]
+    assert found(checks=checks([None] * 12)) == []
+
+
+def test_units_and_checkerboards():
+    assert found(checks=checks([0.9] * 3, dead_G=0.5)) == ["dead-units"]
+    assert found(checks=checks([0.9] * 3, dead_D=0.49)) == []
+    assert found(checks=checks([0.9] * 2, dead_D=0.9)) == []
+    assert found(checks=checks([0.9] * 12, checkerboard=0.0081)) == ["checkerboard"]
+    assert found(checks=checks([0.9] * 12, checkerboard=0.0079)) == []
+    assert found(checks=checks([0.9] * 11, checkerboard=0.5)) == []  # all begin so
+    assert found(checks=checks([0.9] * 12, checkerboard=0.0019, checkerboard_of_data=0.0)) == []  # not to be seen
+
+
+# --recover
+
+
+DIVERGES = {"optimizer": "sgd", "lr": 0.8, "lr_D": 0.8, "momentum": 0.9, "momentum_to": 0.9, "width": 4}
+
+
+@pytest.fixture(scope="module")
+def recovered(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("recovered") / "run", recover=True, save_every=20, **DIVERGES)
+
+
+def test_recover(recovered):
+    """Each time back to a sound checkpoint, with steps half as large; counted in the State and in its file."""
+    lines = [line for line in recovered.lines() if line.get("event") == "recover"]
+    assert {line["name"] for line in lines} == {"no-number", "G-collapsed"}
+    assert [line["recoveries"] for line in lines] == list(range(1, len(lines) + 1))
+    assert all(line["step"] < line["at"] and line["step"] % 20 == 0 for line in lines)
+    assert recovered.header().recoveries == len(lines)
+    assert recovered.header().step == 130
+    steps = [line["step"] for line in recovered.lines()]
+    assert steps == sorted(steps)  # each step stands once
+    words = "\n".join(about.run_in_words(about.run(recovered.path)))
+    assert f"it went back to step {lines[0]['step']:,}" in words
+    assert "went back" in doctor.examine(recovered.path).in_words()
+
+
+def test_recovery_halves_the_step_and_changes_the_noise():
+    from dcgan import algorithm
+    from dcgan.config import Config
+
+    c = Config(size=(8, 8), channels=3, width=4, lr=1e-3, lr_D=4e-4)
+    state, drawn = algorithm.fresh(c), []
+    for recoveries, scale in ((0, 1), (1, 0.5), (3, 0.125)):
+        state.recoveries = recoveries
+        algorithm.begin_step(c, state)
+        assert state.opt_G.param_groups[0]["lr"] == pytest.approx(scale * 1e-3, rel=1e-12)
+        assert state.opt_D.param_groups[0]["lr"] == pytest.approx(scale * 4e-4, rel=1e-12)
+        drawn.append(torch.rand(8).tolist())
+    assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
+
+
+def test_it_gives_up_in_the_end(tmp_path):
+    bad = planning.Own(loss=Loss(USUAL.D, lambda fake: USUAL.G(fake) * float("nan")))
+    with pytest.raises(UserError, match="at step 5, after 5 recoveries, the losses are no numbers any more"):
+        train(tmp_path / "run", bad, recover=True)
+
+
+def test_a_run_that_ended_goes_on_with_recover(tmp_path):
+    """The same command and --recover, as the sentence says."""
+    with pytest.raises(UserError, match="--recover"):
+        train(tmp_path / "run", **DIVERGES, save_every=5)
+    assert train(tmp_path / "run", recover=True, **DIVERGES, save_every=5).header().recoveries > 0
+
+
+# dcgan doctor
+
+
+def test_doctor(ill, cli):
+    folder, _ = ill("D-won")
+    done = cli("doctor", folder.path)
+    assert done.code == 0
+    assert done.out.startswith(f"{folder.path}, step 130: something is the matter\n")
+    assert "-> it seldom comes back from there: give D a lower rate" in done.out
+    seen = cli("doctor", folder.path, "--json").json
+    assert seen["sound"] is False
+    assert "D-won" in [line["name"] for line in seen["findings"] if line["still"]]
+    assert seen["signs"]["D's loss"]["now"] < diagnosis.WON
+    assert seen["advice"]
+
+
+def test_doctor_tells_what_is_gone(tmp_path, trained):
+    import shutil
+
+    folder = Folder(shutil.copytree(trained, tmp_path / "run"))
+    folder.write(event="finding", name="D-won", step=10, words="D has won: it tells all apart; lower --lr-d")
+    for step, score in ((10, 0.1), (30, 0.2)):
+        folder.write(event="evaluate", step=step, score=score, metric="KID (lite0)")
+    seen = doctor.examine(folder.path)
+    assert seen.sound
+    assert "D has won: it tells all apart; since then it is gone" in seen.in_words()
+    assert seen.score == {"best": 0.1, "last": 0.2, "step_of_best": 10, "metric": "KID (lite0)"}
+    assert any("it was better at step 10" in words for words in seen.advice)
+
+
+def test_doctor_of_a_run_without_a_log(tmp_path):
+    from untrained import write
+
+    seen = doctor.examine(write(tmp_path / "run").path)
+    assert seen.sound
+    assert "its log holds 0 reports" in seen.advice[0]
+
+
+def test_checks_stand_in_the_log(trained):
+    assert [line["step"] for line in log(trained) if line.get("event") == "check"] == [0, 10, 20, 30]
+    assert not [line for line in told(trained) if line.get("event") in ("finding", "recover")]
