@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,10 @@ class Samples:
             with os.scandir(self.path) as entries:
                 for entry in entries:
                     stem, dot, kind = entry.name.partition(".")
-                    if (dot, kind) == (".", "png") and stem.isascii() and stem.isdigit():
-                        found.append((int(stem), entry.stat().st_mtime_ns // 1_000_000))
+                    if (dot, kind) == (".", "png") and stem.isascii() and stem.isdigit() and len(stem) <= 13:
+                        with suppress(FileNotFoundError):  # a run that goes on takes away what was drawn later
+                            about = entry.stat(follow_symlinks=False)
+                            found.append((int(stem), about.st_mtime_ns // 1_000_000))
         found.sort()
         steps, versions = [step for step, _ in found], [version for _, version in found]
         if steps[: len(self.steps)] != self.steps or versions[: len(self.versions)] != self.versions:
@@ -179,11 +182,12 @@ class Followed:
         try:
             config = self._once(self.folder.config_file, lambda path: self.folder.config())
             header = self._once(self.folder.last, checkpoint.read_header)
+            last = self._once(self.folder.log_file, self._last) or {}
         except (UserError, Refused) as error:
-            what = str(error) if isinstance(error, UserError) else f"{self.name}: it cannot be read"
+            what = str(error) if isinstance(error, UserError) else f"{self.name}: a part of it lies outside this folder"
             return {"name": self.name, "status": "damaged", "trouble": what}
-        assert config is not None
-        last = self._once(self.folder.log_file, self._last) or {}
+        if config is None:  # it has just been taken away
+            return {"name": self.name, "status": "damaged", "trouble": f"{self.name}: it is not there any more"}
         training = self.library.ours(self.folder.lock_file) and self.folder.training()
         saved = header.step if header else 0
         step = max(saved, int(last.get("step", 0))) if training else saved

@@ -79,7 +79,7 @@ class Guard:
         host = headers.get("host", "")
         if not self._knows(host):
             return PlainTextResponse("This studio is not known by that name.", 421)
-        if not self._same_site(headers, host):
+        if not self._same_site(headers, host, scope.get("method")):
             return PlainTextResponse("Another site's page may not ask this studio.", 403)
         if self.token is not None:
             given = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get("token")
@@ -106,14 +106,15 @@ class Guard:
             return False
 
     @staticmethod
-    def _same_site(headers: Headers, host: str) -> bool:
+    def _same_site(headers: Headers, host: str, method: str | None) -> bool:
         origin = headers.get("origin")
         if origin is not None and (origin == "null" or urlsplit(origin).netloc.lower() != host.lower()):
             return False
-        # Sent by browsers of late with each request; `none` is an address typed, or a bookmark.
-        site = headers.get("sec-fetch-site")
-        typed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-        return site in (None, "same-origin", "none") or (typed and origin is None)
+        # Browsers of today say it of each request; `none` is an address that was typed, or a bookmark. A link to the
+        # studio may be followed: its page is then opened, and the other site sees nothing of it.
+        site, purpose = headers.get("sec-fetch-site"), (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+        followed = method == "GET" and purpose == ("navigate", "document")
+        return site in (None, "same-origin", "none") or followed
 
     def _right(self, given: str | None) -> bool:
         return given is not None and hmac.compare_digest(given.encode(), (self.token or "").encode())

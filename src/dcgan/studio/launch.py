@@ -21,6 +21,7 @@ from dcgan.studio.library import Library
 
 PORT = 8421  # the first that is tried; where it is taken, one of the next
 TRIED = 20
+SHORTEST = 16  # characters of a token
 
 
 def check() -> None:
@@ -55,6 +56,8 @@ def serve(
 
     from dcgan.studio import guard, server
 
+    if token is not None and len(token) < SHORTEST:
+        raise UserError(f"--token: it must have {SHORTEST} characters or more; leave it out, and one is made")
     if token is None and not guard.is_loopback(host):
         token = guard.new_token()
     library = Library(path)  # what is not there yet may come: the run that is just starting

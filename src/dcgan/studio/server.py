@@ -34,7 +34,7 @@ from dcgan.studio.live import Watch, live
 
 STATIC = Path(__file__).parent / "static"
 KEEP = "private, max-age=31536000, immutable"  # of what has another address when it is another
-LARGEST_STEPS = 10**12
+MOST_STEPS = 10**12
 
 
 def application(library: Library, host: str = "localhost", token: str | None = None, page: Path = STATIC) -> ASGIApp:
@@ -85,7 +85,7 @@ def _runs(request: Request) -> Response:
 def _sample(request: Request) -> Response:
     folder = _run(request, request.query_params.get("run"))
     step = request.query_params.get("step", "")
-    if not (step.isascii() and step.isdigit()) or int(step) > LARGEST_STEPS:
+    if not (step.isascii() and step.isdigit() and len(step) <= 13):
         raise Refused(step)
     content = request.app.state.library.read(folder.sample_file(int(step)))
     # `v` is when it was written: the same step can be drawn anew, and then has another address.
@@ -116,7 +116,7 @@ async def _stop(request: Request) -> Response:
 async def _continue(request: Request) -> Response:
     asked = await _asked(request)
     folder, steps = _run(request, asked.get("run")), asked.get("steps")
-    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= LARGEST_STEPS):
+    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MOST_STEPS):
         raise UserError(f"steps {str(steps)[:50]}: it must be a whole number of 1 or more")
     await anyio.to_thread.run_sync(request.app.state.trainings.go_on, folder, steps)
     return JSONResponse({})
