@@ -157,7 +157,7 @@ export class Explorer extends LitElement implements Session {
         name="The chosen picture: ${state.point}"
       ></dcgan-picture>
       <div class="about">
-        <label class="small quiet" for="words">The picture, in words</label>
+        <label class="small quiet" for="words">The chosen picture, in words</label>
         <input
           id="words"
           class="mono"
@@ -190,7 +190,7 @@ export class Explorer extends LitElement implements Session {
             }}
             title="Copy the command that draws it: ${command(this, [state.point])}"
           >
-            Copy command
+            Command
           </button>
         </div>
         ${
@@ -396,17 +396,32 @@ export class Explorer extends LitElement implements Session {
       @media (max-width: 900px) {
         .frame {
           grid-template-columns: minmax(0, 1fr);
+          grid-template-rows: none;
         }
         aside {
-          grid-row: 2;
-          position: static;
-          gap: 0.6rem;
+          display: contents;
         }
         .chosen {
-          grid-template-columns: 7.5rem minmax(0, 1fr);
+          position: sticky;
+          top: 3.25rem;
+          z-index: 5;
+          grid-row: 2;
+          grid-template-columns: 6.5rem minmax(0, 1fr);
+          padding: 0.5rem;
           align-items: start;
         }
+        .chosen label {
+          display: none;
+        }
+        .chosen .row {
+          flex-wrap: nowrap;
+          overflow-x: auto;
+        }
+        .chosen .row button {
+          white-space: nowrap;
+        }
         .bench {
+          grid-row: 3;
           max-height: none;
           min-height: 0;
         }
@@ -416,7 +431,7 @@ export class Explorer extends LitElement implements Session {
           padding: 6px 6px 2px;
         }
         .bench li {
-          flex: 0 0 4.9rem;
+          flex: 0 0 4.4rem;
         }
         .bench .out {
           opacity: 1;

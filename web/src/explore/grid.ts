@@ -77,8 +77,7 @@ export class Grid extends Panel {
     const row = Math.floor((to - this.state.from) / this.columns);
     const [first, last] = [row * this.side, (row + 1) * this.side];
     if (first < this.pane.scrollTop) this.pane.scrollTop = first;
-    if (last > this.pane.scrollTop + this.pane.clientHeight)
-      this.pane.scrollTop = last - this.pane.clientHeight;
+    if (last > this.pane.scrollTop + this.pane.clientHeight) this.pane.scrollTop = last - this.pane.clientHeight;
     this.look();
     this.requestUpdate();
     await this.updateComplete;

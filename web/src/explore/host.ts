@@ -49,7 +49,14 @@ export interface Step {
   difference: number; // grey levels between these two
 }
 
+export interface Direction {
+  name: string;
+  share: number; // of the layer's variance
+  z: number[];
+}
+
 export interface Server {
+  directions(): Promise<Direction[]>;
   save(name: string, words: string): Promise<number[]>;
   opinion(picture: Picture, label: number | null): Promise<Opinion>;
   maps(picture: Picture, label: number | null): Promise<MapsOfD>;

@@ -178,14 +178,6 @@ export class Plane extends Panel {
           </div>
         </div>
         <div class="side">
-          <dcgan-picture
-            class="result"
-            .generator=${generator}
-            words=${state.point}
-            .off=${state.off}
-            urgent
-            name="The picture at the point: ${state.point}"
-          ></dcgan-picture>
           <div class="row">
             <button class="first" @click=${() => this.session.keep(state.point)}>Keep it</button>
             <button @click=${() => this.play()} aria-pressed=${this.playing}>
@@ -196,70 +188,70 @@ export class Plane extends Panel {
             </button>
           </div>
           <p class="small quiet">A walk goes round ${stops}, and back to the first.</p>
-        </div>
-      </div>
-      <h3>Corners</h3>
-      <ul class="corners">
-        ${corners.map(
-          (words, i) =>
-            html`<li
-              class="corner"
-              @dragover=${over}
-              @drop=${(e: DragEvent) => {
-                e.preventDefault();
-                this.setCorner(i, dragged(e));
-              }}
-            >
-              <dcgan-picture
-                .generator=${generator}
-                words=${words}
-                .off=${state.off}
-                draggable="true"
-                @dragstart=${drag(words)}
-                name="Corner ${"ABCD"[i]}: ${words}"
-              ></dcgan-picture>
-              <div class="row">
-                <strong>${"ABCD"[i]}</strong>
-                <button
-                  class="bare small"
-                  title="Put the chosen picture here"
-                  aria-label="Put the chosen picture at corner ${"ABCD"[i]}"
-                  @click=${() => this.setCorner(i, fullWords(this.session, state.point))}
-                >
-                  Set
-                </button>
-                ${
-                  corners.length > 1
-                    ? html`<button
-                        class="bare small"
-                        aria-label="Take corner ${"ABCD"[i]} away"
-                        @click=${() => this.session.set({ corners: corners.filter((_, j) => j !== i) })}
-                      >
-                        ✕
-                      </button>`
-                    : nothing
-                }
-              </div>
-            </li>`,
-        )}
-        ${
-          corners.length < 4
-            ? html`<li>
-                <button
-                  class="add"
+          <h3>Corners</h3>
+          <ul class="corners">
+            ${corners.map(
+              (words, i) =>
+                html`<li
+                  class="corner"
                   @dragover=${over}
                   @drop=${(e: DragEvent) => {
                     e.preventDefault();
-                    this.setCorner(corners.length, dragged(e));
+                    this.setCorner(i, dragged(e));
                   }}
-                  @click=${() => this.setCorner(corners.length, state.point)}
                 >
-                  + the chosen picture
-                </button>
-              </li>`
-            : nothing
-        }
-      </ul>
+                  <dcgan-picture
+                    .generator=${generator}
+                    words=${words}
+                    .off=${state.off}
+                    draggable="true"
+                    @dragstart=${drag(words)}
+                    name="Corner ${"ABCD"[i]}: ${words}"
+                  ></dcgan-picture>
+                  <div class="row">
+                    <strong>${"ABCD"[i]}</strong>
+                    <button
+                      class="bare small"
+                      title="Put the chosen picture here"
+                      aria-label="Put the chosen picture at corner ${"ABCD"[i]}"
+                      @click=${() => this.setCorner(i, fullWords(this.session, state.point))}
+                    >
+                      Set
+                    </button>
+                    ${
+                      corners.length > 1
+                        ? html`<button
+                            class="bare small"
+                            aria-label="Take corner ${"ABCD"[i]} away"
+                            @click=${() => this.session.set({ corners: corners.filter((_, j) => j !== i) })}
+                          >
+                            ✕
+                          </button>`
+                        : nothing
+                    }
+                  </div>
+                </li>`,
+            )}
+            ${
+              corners.length < 4
+                ? html`<li>
+                    <button
+                      class="add"
+                      @dragover=${over}
+                      @drop=${(e: DragEvent) => {
+                        e.preventDefault();
+                        this.setCorner(corners.length, dragged(e));
+                      }}
+                      @click=${() => this.setCorner(corners.length, state.point)}
+                    >
+                      + the chosen picture
+                    </button>
+                  </li>`
+                : nothing
+            }
+          </ul>
+        </div>
+      </div>
     `;
   }
 
@@ -268,9 +260,9 @@ export class Plane extends Panel {
     css`
       .wide {
         display: grid;
-        grid-template-columns: minmax(0, 26rem) minmax(10rem, 1fr);
-        gap: 1.25rem;
-        margin: 0.75rem 0 1.25rem;
+        grid-template-columns: minmax(0, 32rem) minmax(12rem, 1fr);
+        gap: 1.5rem;
+        margin-top: 0.75rem;
         align-items: start;
       }
       .field {
@@ -326,7 +318,6 @@ export class Plane extends Panel {
       .side {
         display: grid;
         gap: 0.75rem;
-        max-width: 18rem;
       }
       .corners {
         display: flex;
@@ -335,21 +326,27 @@ export class Plane extends Panel {
         margin-top: 0.5rem;
       }
       .corner {
-        width: 6.5rem;
+        width: 5.5rem;
+      }
+      .corner .row {
+        flex-wrap: nowrap;
+        gap: 0;
+        justify-content: space-between;
+        padding-left: 0.25rem;
+      }
+      .corner button {
+        padding: 0 0.4rem;
+        min-height: 1.75rem;
       }
       .add {
-        height: 6.5rem;
-        width: 6.5rem;
+        height: 5.5rem;
+        width: 5.5rem;
         border-style: dashed;
         color: var(--quiet);
       }
       @media (max-width: 700px) {
         .wide {
           grid-template-columns: 1fr;
-        }
-        .side {
-          grid-template-columns: 7rem 1fr;
-          max-width: none;
         }
       }
     `,

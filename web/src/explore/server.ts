@@ -1,6 +1,6 @@
 // The studio's routes for the explorer (dcgan/studio/explore.py), as functions.
 import type { About, Picture } from "../core/generator.ts";
-import type { Inverted, MapsOfD, Opinion, Server, Step } from "./host.ts";
+import type { Direction, Inverted, MapsOfD, Opinion, Server, Step } from "./host.ts";
 
 export interface Listed {
   name: string;
@@ -31,7 +31,15 @@ const get = async <T>(path: string, query = {}): Promise<T> =>
   (await answer(fetch(url(path, query)))).json() as Promise<T>;
 
 const post = async <T>(path: string, query: Record<string, string | number | null>, body?: BodyInit): Promise<T> =>
-  (await answer(fetch(url(path, query), { method: "POST", body: body ?? null }))).json() as Promise<T>;
+  (
+    await answer(
+      fetch(url(path, query), {
+        method: "POST",
+        body: body ?? null,
+        headers: { "content-type": "application/octet-stream" },
+      }),
+    )
+  ).json() as Promise<T>;
 
 export const runs = () => get<Listed[]>("runs");
 export const about = (run: string) => get<About>("about", { run });
@@ -39,6 +47,7 @@ export const model = async (run: string, step: number) =>
   (await answer(fetch(url("generator", { run, step })))).arrayBuffer();
 
 export const serverOf = (run: string): Server => ({
+  directions: () => get<Direction[]>("directions", { run }),
   save: async (name, words) => (await post<{ z: number[] }>("points", { run, name, words })).z,
   opinion: (picture, label) => post<Opinion>("opinion", { run, label }, picture.pixels),
   maps: (picture: Picture, label) => post<MapsOfD>("maps", { run, label }, picture.pixels),

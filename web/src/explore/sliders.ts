@@ -13,6 +13,24 @@ const REACH = { saved: 2, direction: 4, z: 2 };
 @customElement("explore-sliders")
 export class Sliders extends Panel {
   @state() private raw = false;
+  @state() private looking = false;
+  @state() private trouble = "";
+
+  /** The strongest directions are found when they are first wanted. */
+  override async firstUpdated(): Promise<void> {
+    const { generator, server } = this.session;
+    if (!server || generator.about.directions.length) return;
+    this.looking = true;
+    try {
+      const found = await server.directions();
+      for (const { name, z } of found) generator.name(name, Float32Array.from(z));
+      generator.about.directions = found.map(({ name, share }) => ({ name, share }));
+      this.session.set({}, true); // whose words may name them
+    } catch (error) {
+      this.trouble = error instanceof Error ? error.message : String(error);
+    }
+    this.looking = false;
+  }
 
   private get base(): string {
     return this.state.base || this.state.point;
@@ -71,16 +89,6 @@ export class Sliders extends Panel {
             ></dcgan-picture>
             <figcaption class="small quiet">where it begins</figcaption>
           </figure>
-          <figure>
-            <dcgan-picture
-              .generator=${generator}
-              words=${state.point}
-              .off=${state.off}
-              urgent
-              name="Moved: ${state.point}"
-            ></dcgan-picture>
-            <figcaption class="small quiet">where the sliders are</figcaption>
-          </figure>
           <div class="row">
             <button @click=${() => this.reset()}>All to 0</button>
             <button
@@ -110,7 +118,9 @@ export class Sliders extends Panel {
               ? directions.map(({ name, share }, i) =>
                   this.slider(name, `Direction ${i + 1}`, REACH.direction, `${(100 * share).toFixed(1)} %`),
                 )
-              : html`<p class="small quiet">None were found for this run.</p>`
+              : html`<p class="small quiet" role="status">
+                  ${this.looking ? "Looking where its first layer varies most …" : this.trouble || "None were found for this run."}
+                </p>`
           }
           ${
             strongest.size
@@ -141,15 +151,13 @@ export class Sliders extends Panel {
     css`
       .two {
         display: grid;
-        grid-template-columns: minmax(12rem, 20rem) minmax(0, 1fr);
+        grid-template-columns: minmax(8rem, 11rem) minmax(0, 1fr);
         gap: 1.5rem;
         align-items: start;
       }
       .pictures {
         display: grid;
         gap: 0.75rem;
-        position: sticky;
-        top: 4rem;
       }
       h3 {
         margin: 1rem 0 0.35rem;
@@ -186,21 +194,15 @@ export class Sliders extends Panel {
           grid-template-columns: 1fr;
         }
         .pictures {
-          grid-template-columns: 1fr 1fr;
-          top: 3.5rem;
-          z-index: 2;
-          background: var(--card);
-          padding-bottom: 0.5rem;
+          grid-template-columns: 5rem 1fr;
+          align-items: center;
         }
-        .pictures figure {
-          max-width: 9rem;
-        }
-        .pictures .row,
         .pictures p {
           grid-column: 1 / -1;
         }
-        .pictures p {
-          display: none;
+        .slider {
+          grid-template-columns: 6.5rem minmax(5rem, 1fr) 3.25rem;
+          gap: 0.5rem;
         }
       }
     `,
