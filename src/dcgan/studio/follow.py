@@ -25,7 +25,7 @@ from dcgan.studio.library import Library, Refused
 from dcgan.studio.series import Series
 
 CURVES = ("loss_D", "loss_G", "D_x", "D_Gz", "images_per_s")
-CHUNK = 2**20  # bytes of the log read at a time
+CHUNK = 2**18  # bytes of the log read at a time
 LONGEST = 2**16  # bytes of a line; a longer one is none of ours
 TAIL = 256  # bytes before where we stopped, by which a rewritten log is told
 PACE = 120.0  # seconds of training that the time left is reckoned from
