@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan import distributed, latents, mlp, networks
+from dcgan import augment, distributed, latents, losses, mlp, networks
 from dcgan.config import Config
 from dcgan.losses import Loss
 
@@ -54,35 +54,48 @@ def train(config: Config, state: State, batch: Batch, loss: Loss) -> Iterator[Pr
         for i in range(config.k):
             x, y = batch(state.step * config.k + i)
             z = noise(config, x)
-            loss_D, *opinions = update_D(state, loss, x, z, y)
+            loss_D, *opinions = update_D(config, state, loss, x, z, y)
         z = noise(config, x)
-        loss_G = update_G(state, loss, z, y)
+        loss_G = update_G(config, state, loss, x, z, y)
         average(state, config.ema)
         state.step += 1
         yield Progress(loss_D, loss_G, *opinions)
 
 
-def update_D(state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
+def update_D(config: Config, state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
     """One step of D up log D(x) + log(1 - D(G(z))); real and generated pictures go through it apart.
 
     Its loss, then what it thinks: D_x, D_Gz, D_margin.
     """
+    networks.turn(state.D)
     with torch.no_grad():
         fake = state.G(z, y)
+    due = bool(config.r1 or config.r2) and state.step % config.penalty_every == 0
+    x, fake = (shown(config, pictures).detach().requires_grad_(due) for pictures in (x, fake))
     real_logits, fake_logits = state.D(x, y), state.D(fake, y)
     loss_D = loss.D(real_logits, fake_logits)
     state.opt_D.zero_grad()
-    loss_D.backward()
+    (loss_D + penalty(config, (x, real_logits), (fake, fake_logits)) if due else loss_D).backward()
     state.opt_D.step()
     real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
     margin = real_logits.mean() - fake_logits.mean()
     return loss_D.detach(), real_logits.sigmoid().mean(), fake_logits.sigmoid().mean(), margin
 
 
-def update_G(state: State, loss: Loss, z: Tensor, y: Tensor | None) -> Tensor:
-    """One step of G; no gradient is computed for D's weights."""
+def penalty(config: Config, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor]) -> Tensor:
+    """r1/2 |dD/dx|^2 on real pictures and r2/2 on generated ones (Mescheder et al., 2018), as (pictures, logits);
+    computed every so many steps, and then as much heavier (Karras et al., 2020)."""
+    weighted = [gamma * losses.slope(*at) for gamma, at in ((config.r1, real), (config.r2, fake)) if gamma]
+    return config.penalty_every / 2 * torch.stack(weighted).sum()
+
+
+def update_G(config: Config, state: State, loss: Loss, x: Tensor, z: Tensor, y: Tensor | None) -> Tensor:
+    """One step of G; no gradient is computed for D's weights. A paired loss sets each picture beside a real one."""
     with frozen(state.D):
-        loss_G = loss.G(state.D(state.G(z, y), y))
+        logits = [state.D(shown(config, state.G(z, y)), y)]
+        if loss.paired:
+            logits.append(state.D(shown(config, x), y))
+        loss_G = loss.G(*logits)
         state.opt_G.zero_grad()
         loss_G.backward()
     state.opt_G.step()
@@ -94,6 +107,16 @@ def noise(config: Config, x: Tensor) -> Tensor:
     if config.z == "normal":
         return distributed.mine(torch.randn(config.m, config.z_dim, device=x.device))
     return distributed.mine(torch.rand(config.m, config.z_dim, device=x.device) * 2 - 1)
+
+
+def shown(config: Config, pictures: Tensor) -> Tensor:
+    """What D sees: pictures altered, real and generated alike, by the step's own random numbers; or as they are."""
+    if not config.augment:
+        return pictures
+    numbers = distributed.mine(torch.rand(config.m, augment.NUMBERS, device=pictures.device))
+    if config.output == "tanh":
+        return augment.altered(pictures, numbers)
+    return augment.altered(pictures * 2 - 1, numbers) / 2 + 0.5
 
 
 def begin_step(config: Config, state: State) -> None:

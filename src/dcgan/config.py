@@ -100,7 +100,16 @@ class Config:
         0, "units of a hidden dense layer in both networks; 0 is the paper's guideline", low=0, high=16384
     )
     norm_G: str = _network("batch", "batch norm in G's hidden layers", among=("batch", "none"))
-    norm_D: str = _network("batch", "batch norm in D's hidden layers, after the first", among=("batch", "none"))
+    down: str = _network(
+        "strided",
+        "how D halves its maps: strided convolution, or convolution + max-pooling",
+        among=("strided", "max-pool"),
+    )
+    norm_D: str = _network(
+        "batch",
+        "batch norm in D's hidden layers after the first, or spectral norm in all",
+        among=("batch", "spectral", "none"),
+    )
     norm_G_out: bool = _network(False, "batch norm on G's output too, against the paper's advice")
     norm_D_in: bool = _network(False, "batch norm on D's first layer too, against the paper's advice")
     norm_project: str = _network(
@@ -116,7 +125,18 @@ class Config:
     )
 
     # Algorithm 1
-    loss: str = _rule("non-saturating", "G's aim", among=("non-saturating", "minimax"))
+    loss: str = _rule(
+        "non-saturating",
+        "G's aim; relativistic sets each generated picture beside a real one, for D too",
+        among=("non-saturating", "minimax", "relativistic"),
+    )
+    augment: bool = _rule(
+        False,
+        "show D all pictures, real and generated, altered at random: for small sets; in colour, place, with a hole",
+    )
+    r1: float = _rule(0.0, "penalty on D's squared gradient at real pictures: r1/2 |dD/dx|^2", low=0, high=1e6)
+    r2: float = _rule(0.0, "the same at generated pictures", low=0, high=1e6)
+    penalty_every: int = _rule(1, "steps between penalties, which are then as much heavier", low=1, high=1000)
     k: int = _rule(1, "steps on D for each on G", low=1, high=100)
     m: int = _rule(64, "pictures in a minibatch", low=2, high=65536)
     optimizer: str = _rule("adam", "gradient rule", among=("adam", "sgd"))
@@ -169,6 +189,10 @@ class Config:
             raise UserError(f"--fade-from {self.fade_from}: --fade-to is missing, the step at which the rate is zero")
         if self.network == "mlp" and self.conditional:
             raise UserError("--conditional: the 2014 networks take no class; use --network dcgan")
+        if self.norm_D == "spectral" and self.norm_D_in:
+            raise UserError(
+                "--norm-d-in: batch norm on D's first layer goes with --norm-d batch or none; leave one out"
+            )
         if self.steps and self.minutes:
             raise UserError("--minutes: --steps is given too, and one of them says how long; keep one")
 

@@ -125,7 +125,8 @@ def _layer(stage: Stage) -> str:
     }[stage.op]
     if stage.op in ("convolution", "transposed") and stage.stride > 1:
         words += f" / {stage.stride}"
-    words += f", batch norm per {stage.norm}" if stage.norm else ""
+    words += ", 2x2 max-pool" if stage.pooled else ""
+    words += ", spectral norm" if stage.norm == "spectral" else f", batch norm per {stage.norm}" if stage.norm else ""
     return words + (f", {stage.activation}" if stage.activation else "")
 
 

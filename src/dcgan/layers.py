@@ -29,9 +29,10 @@ class Stage:
     shape: Shape
     kernel: int = 0  # side of its convolution; 0 where it has none
     stride: int = 1  # how far the sides fall (convolution) or grow (the other two)
+    pooled: bool = False  # the sides fall by max-pooling, not by a stride
     flattened: bool = False  # its input was maps, read as one vector
     labels: int = 0  # numbers of the one-hot class that joined its input
-    norm: str = ""  # "map" or "unit": what batch norm's statistics belong to; "" where there is none
+    norm: str = ""  # "map" or "unit": what batch norm's statistics belong to; "spectral"; "" where there is none
     affine: bool = False  # batch norm has its own gain and bias
     activation: str = ""
     pieces: int = 1  # linear functions in a maxout unit
@@ -92,7 +93,7 @@ def _stage(shape: Shape, before: list[Passed], passed: list[Passed], then: Shape
     if isinstance(part, networks.Doubling):
         details |= {"op": part.up, "stride": made[1] // given[1]}
     elif isinstance(part, nn.Conv2d):
-        details |= {"op": "convolution", "stride": linear.stride[0]}
+        details |= {"op": "convolution", "stride": linear.stride[0], "pooled": isinstance(part, networks.PooledConv2d)}
     elif isinstance(part, mlp.Maxout):
         details |= {"activation": "maxout", "pieces": linear.out_features // made[0]}
     if not isinstance(linear, nn.Linear):
@@ -101,7 +102,9 @@ def _stage(shape: Shape, before: list[Passed], passed: list[Passed], then: Shape
         if isinstance(one.part, networks.BatchNorm):
             norm = "unit" if one.part.mean.numel() > made[0] or len(made) == 1 else "map"
             details |= {"norm": norm, "affine": one.part.weight is not None}
-        elif not isinstance(one.part, nn.Dropout):
+        elif isinstance(one.part, networks.SpectralNorm):
+            details["norm"] = "spectral"
+        elif not isinstance(one.part, (nn.Dropout, nn.Identity)):
             details["activation"] = _name(one.part)
     return Stage(
         shape=made,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
+from torch.autograd import grad
 from torch.nn.functional import softplus
 
 
@@ -38,7 +39,26 @@ def non_saturating(fake: Tensor) -> Tensor:
     return softplus(-fake).mean()
 
 
+def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-log P(this real picture is more real than that generated one), P = sigmoid(difference of the logits)
+    (Jolicoeur-Martineau, 2019; Huang et al., 2024). Only differences count: D's level is arbitrary."""
+    return softplus(fake - real).mean()
+
+
+def relativistic_generator(fake: Tensor, real: Tensor) -> Tensor:
+    """The same with the pairs turned round."""
+    return softplus(real - fake).mean()
+
+
+def slope(x: Tensor, logits: Tensor) -> Tensor:
+    """|d logit / dx|^2 of each picture, their mean; itself differentiable. Through batch norm a logit depends on the
+    other pictures too, and their share is in it."""
+    (gradient,) = grad(logits.sum(), x, create_graph=True)
+    return gradient.square().flatten(1).sum(1).mean()
+
+
 LOSSES = {
     "non-saturating": Loss(discriminator, non_saturating),
     "minimax": Loss(discriminator, minimax),
+    "relativistic": Loss(relativistic_discriminator, relativistic_generator, paired=True),
 }

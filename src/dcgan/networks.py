@@ -46,6 +46,47 @@ class BatchNorm(nn.Module):
         return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, False, 0.0, self.eps)
 
 
+class SpectralNorm(nn.Module):
+    """x = W h -> x / s + bias, s the largest singular value of W (Miyato et al., 2018): no layer stretches its input.
+
+    W is read as a matrix [outputs, all the rest]. `turn` takes s a step of power iteration further; what was found, u
+    and v, is kept, so that a forward pass alone changes nothing.
+    """
+
+    def __init__(self, linear: nn.Linear | nn.Conv2d):
+        super().__init__()
+        self.of = (linear,)  # not a part of this one
+        outputs, inputs = linear.weight.flatten(1).shape
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.u: Tensor
+        self.v: Tensor
+        self.register_buffer("u", F.normalize(torch.randn(outputs), dim=0))
+        self.register_buffer("v", torch.zeros(inputs))
+
+    @torch.no_grad()
+    def turn(self) -> None:
+        weight = self.of[0].weight.flatten(1)
+        self.v.copy_(F.normalize(weight.T @ self.u, dim=0))
+        self.u.copy_(F.normalize(weight @ self.v, dim=0))
+
+    @property
+    def largest(self) -> Tensor:
+        """s, whose derivative by W is u v', as that of a singular value is."""
+        return self.u @ self.of[0].weight.flatten(1) @ self.v
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            s = self.largest
+        return x / s + self.bias.to(x.dtype).view(-1, *[1] * (x.dim() - 2))
+
+
+def turn(network: nn.Module) -> None:
+    """One step of power iteration for each spectral norm."""
+    for module in network.modules():
+        if isinstance(module, SpectralNorm):
+            module.turn()
+
+
 @torch.no_grad()
 def measure(network: nn.Module, batches: Iterable[tuple]) -> None:
     """Set batch norm's statistics for use, computed in one pass over fixed inputs (not averaged along the way).
@@ -69,9 +110,9 @@ def measure(network: nn.Module, batches: Iterable[tuple]) -> None:
 
 
 class Layer(nn.Module):
-    """A linear or convolutional map, its batch norm, its rectifier; where norm is taken out, a bias stands in."""
+    """A linear or convolutional map, its norm, its rectifier; where norm is taken out, a bias stands in."""
 
-    def __init__(self, linear: nn.Module, norm: BatchNorm | None, activation: nn.Module):
+    def __init__(self, linear: nn.Module, norm: BatchNorm | SpectralNorm | None, activation: nn.Module):
         super().__init__()
         self.linear, self.norm, self.activation = linear, norm, activation
 
@@ -101,6 +142,17 @@ class Doubling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x if self.up == "transposed" else F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class PooledConv2d(nn.Conv2d):
+    """Half the side, against the paper's advice: the largest of each 2x2 after a convolution that keeps it."""
+
+    def __init__(self, maps_in: int, maps_out: int, kernel: int, bias: bool):
+        side = kernel - 1 + kernel % 2  # as in Doubling
+        super().__init__(maps_in, maps_out, side, 1, side // 2, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:  # torch's name for it
+        return F.max_pool2d(super().forward(input), 2)
 
 
 class Network(nn.Module):
@@ -211,25 +263,34 @@ class Discriminator(Network):
         depth, labels = doublings(config.size), self.classes
         width = config.width_D or config.width
         widths = [width * min(8, 2**i) for i in range(depth)]
-        hidden_norm = config.norm_D == "batch"
+        hidden_norm, spectral = config.norm_D == "batch", config.norm_D == "spectral"
+        bias = config.norm_D == "none"
 
-        def layer(linear: nn.Module, maps: int, normed: bool) -> Layer:
-            norm = BatchNorm(maps, config.norm_eps, config.norm_affine) if normed else None
+        def layer(linear: nn.Linear | nn.Conv2d, maps: int, normed: bool) -> Layer:
+            norm: BatchNorm | SpectralNorm | None = SpectralNorm(linear) if spectral else None
+            if normed:
+                norm = BatchNorm(maps, config.norm_eps, config.norm_affine)
             return Layer(linear, norm, _activation(config.activation_D, config.slope))
 
         self.hidden = nn.ModuleList()
         for i, (a, b) in enumerate(itertools.pairwise([config.channels, *widths])):
             normed = hidden_norm if i else config.norm_D_in
-            conv = nn.Conv2d(a + labels, b, config.kernel, 2, (config.kernel - 1) // 2, bias=not hidden_norm)
+            if config.down == "strided":
+                conv = nn.Conv2d(a + labels, b, config.kernel, 2, (config.kernel - 1) // 2, bias=bias)
+            else:
+                conv = PooledConv2d(a + labels, b, config.kernel, bias)
             self.hidden.append(layer(conv, b, normed))
         inputs = widths[-1] * (config.size[0] >> depth) * (config.size[1] >> depth) + labels
         self.dense = None
         if config.dense:
-            linear = nn.Linear(inputs, config.dense, bias=not hidden_norm)
+            linear = nn.Linear(inputs, config.dense, bias=bias)
             self.dense = layer(linear, config.dense, hidden_norm)
             inputs = config.dense + labels
-        self.out = nn.Linear(inputs, 1, bias=not hidden_norm)
+        out = nn.Linear(inputs, 1, bias=bias)
+        self.out = Layer(out, SpectralNorm(out), nn.Identity()) if spectral else out
         self.initialise()
+        for _ in range(TURNS):
+            turn(self)
 
     def maps(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
         """Every convolution's maps after its rectifier, large to small: D's features."""
@@ -247,6 +308,9 @@ class Discriminator(Network):
             if self.dense is not None:
                 flat = self.join(self.dense(flat), y)
             return self.out(flat).to(x.dtype).squeeze(1)
+
+
+TURNS = 10  # of power iteration before the first step: s is then right within a few per cent
 
 
 def pooled(maps: list[Tensor]) -> Tensor:

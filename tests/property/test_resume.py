@@ -25,6 +25,16 @@ VARIANTS = {
     "mnist: classes, fading": {"preset": "mnist", "data": "numbers:24", "dense": 6, "fade_from": 2, "fade_to": 9},
     "k = 2, moved pictures": {"k": 2, "mirror": True, "translate": 2},
     "fewer pictures than m": {"data": "faces:5", "mirror": True},
+    "augmented": {"augment": True, "mirror": True},
+    "spectral norm, pairs, penalties": {
+        "norm_D": "spectral",
+        "loss": "relativistic",
+        "r1": 1.0,
+        "r2": 0.5,
+        "penalty_every": 2,
+        "augment": True,
+    },
+    "max-pool, nearest, dense": {"down": "max-pool", "up": "nearest", "dense": 6},
     "no average, no norm": {"ema": 0.0, "norm_G": "none", "norm_D": "none", "z": "normal"},
 }
 

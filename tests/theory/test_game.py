@@ -66,7 +66,7 @@ def train_D(config: Config, state: State, steps: int, real) -> None:
     for state.step in range(steps):
         begin_step(config, state)
         x = real(config.m)
-        update_D(state, LOSSES["minimax"], x, noise(config, x), None)
+        update_D(config, state, LOSSES["minimax"], x, noise(config, x), None)
 
 
 def optimum(p: Tensor, q: Tensor, cell: float) -> tuple[Tensor, float]:
@@ -161,7 +161,7 @@ def divergences(scale: float, shift: float) -> dict[str, float]:
     return {"minimax": twice_jsd, "non-saturating": kl - twice_jsd}
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating"])
 def test_G_s_step_against_the_best_D_falls_along_the_divergence(loss):
     """V's gradient at the best D is that of 2 JSD (Goodfellow et al., theorem 1); the non-saturating loss's is that
     of KL(q, p) - 2 JSD (Arjovsky & Bottou, 2017, theorem 2.5). A step of plain descent at rate 1 shows the gradient.
@@ -177,7 +177,7 @@ def test_G_s_step_against_the_best_D_falls_along_the_divergence(loss):
         network.double()
     n = 20_000  # quantiles of N(0, 1): the average over them is the integral, but for the last tails
     z = torch.special.ndtri((torch.arange(n, dtype=torch.float64) + 0.5) / n)[:, None]
-    update_G(state, LOSSES[loss], z, None)
+    update_G(config, state, LOSSES[loss], z, z, None)
     assert scale - state.G.scale.item() == pytest.approx(by_scale, rel=0.01, abs=1e-3)
     assert shift - state.G.shift.item() == pytest.approx(by_shift, rel=0.01, abs=1e-3)
     assert min(abs(by_scale), abs(by_shift)) > 0.02

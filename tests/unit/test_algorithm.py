@@ -48,7 +48,7 @@ def test_update_D_moves_D_alone_and_no_gradient_reaches_G():
     c = config()
     state, (x, y) = fresh(c), batch(0)
     before = tensors(state)
-    update_D(state, NON_SATURATING, x, noise(c, x), y)
+    update_D(c, state, NON_SATURATING, x, noise(c, x), y)
     assert moved(before, state) == {"D", "opt_D"}
     assert all(p.grad is None for p in state.G.parameters())
     assert all(p.grad is not None and p.grad.any() for p in state.D.parameters())
@@ -60,22 +60,22 @@ def test_update_G_moves_G_alone_and_no_gradient_is_computed_for_D():
     before = tensors(state)
     asked = []
     handles = [p.register_hook(asked.append) for p in state.D.parameters()]
-    update_G(state, NON_SATURATING, noise(c, x), y)
+    update_G(c, state, NON_SATURATING, x, noise(c, x), y)
     assert moved(before, state) == {"G", "opt_G"}
     assert all(p.grad is None for p in state.D.parameters())
     assert asked == []
     assert all(p.grad is not None and p.grad.any() for p in state.G.parameters())
     assert all(p.requires_grad for p in state.D.parameters())  # ready for D's next step
-    update_D(state, NON_SATURATING, x, noise(c, x), y)
+    update_D(c, state, NON_SATURATING, x, noise(c, x), y)
     assert len(asked) >= len(handles)  # D's own step asks for each
 
 
 def test_update_G_leaves_D_s_last_gradients_alone():
     c = config()
     state, (x, y) = fresh(c), batch(0)
-    update_D(state, NON_SATURATING, x, noise(c, x), y)
+    update_D(c, state, NON_SATURATING, x, noise(c, x), y)
     before = [p.grad.clone() for p in state.D.parameters()]
-    update_G(state, NON_SATURATING, noise(c, x), y)
+    update_G(c, state, NON_SATURATING, x, noise(c, x), y)
     assert all(torch.equal(p.grad, grad) for p, grad in zip(state.D.parameters(), before, strict=True))
 
 
@@ -84,7 +84,7 @@ def test_a_network_s_own_frozen_part_stays_frozen():
     state, (x, y) = fresh(c), batch(0)
     fixed = next(iter(state.D.parameters()))
     fixed.requires_grad_(False)
-    update_G(state, NON_SATURATING, noise(c, x), y)
+    update_G(c, state, NON_SATURATING, x, noise(c, x), y)
     assert [p.requires_grad for p in state.D.parameters()] == [p is not fixed for p in state.D.parameters()]
 
 
@@ -96,7 +96,7 @@ def test_D_is_thawed_when_G_s_step_fails():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        update_G(state, Loss(NON_SATURATING.D, fails), noise(c, x), y)
+        update_G(c, state, Loss(NON_SATURATING.D, fails), x, noise(c, x), y)
     assert all(p.requires_grad for p in state.D.parameters())
 
 
@@ -114,7 +114,7 @@ def test_real_and_generated_pictures_go_through_D_apart():
         fake = state.G(z, y)
         apart = NON_SATURATING.D(D(x, y), D(fake, y))
         mixed = NON_SATURATING.D(*D(torch.cat([x, fake])).chunk(2))
-    loss_D, D_x, D_Gz, D_margin = update_D(state, NON_SATURATING, x, z, y)
+    loss_D, D_x, D_Gz, D_margin = update_D(c, state, NON_SATURATING, x, z, y)
     assert sizes == [4, 4]
     assert abs(loss_D - apart) < 1e-6
     assert abs(loss_D - mixed) > 1e-3

@@ -50,6 +50,7 @@ def why_not(c: Config) -> list[str]:
         "a hidden dense layer": c.dense > 0,
         "no batch norm in G": c.norm_G != "batch",
         "no batch norm in D": c.norm_D != "batch",
+        "max-pooling in D": c.down != "strided",
         "batch norm on G's output": c.norm_G_out,
         "batch norm on D's first layer": c.norm_D_in,
         "a norm for each unit of the projection": c.norm_project != "channel",

@@ -22,6 +22,7 @@ BINS = 400
 SPREAD = (0.1, 0.5, 0.9)  # quantiles of a bin: its band's lower edge, its line, its band's upper edge
 EQUILIBRIUM = {  # losses of D and of G where D = 1/2 (Goodfellow et al., 2014, theorem 1)
     "non-saturating": (("log 4", math.log(4)), ("log 2", math.log(2))),
+    "relativistic": (("log 2", math.log(2)), ("log 2", math.log(2))),
     "minimax": (("log 4", math.log(4)), (f"{MINUS}log 2", -math.log(2))),
 }
 

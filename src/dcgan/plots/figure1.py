@@ -118,7 +118,7 @@ def _title(config: Config, stages: list[Stage]) -> list[Line]:
     assert config.size is not None
     name = "DCGAN" if config.network == "dcgan" else "GAN of multilayer perceptrons (2014)"
     about = [f"preset {config.preset}", f"z: {_count(config.z_dim, 'number')}, {_z(config)}"]
-    if any(stage.norm and not stage.affine for stage in stages):
+    if any(stage.norm in ("map", "unit") and not stage.affine for stage in stages):
         about.append("batch norm without gain and bias")
     lines = [Line(f"{name}, {_side(config.size)} pictures", TITLE), Line(SEPARATOR.join(about), colour=QUIET)]
     if config.conditional:
@@ -171,7 +171,7 @@ def _step(stage: Stage, last: bool) -> list[Line]:
     if stage.dropout:
         round_it.append(f"dropout {stage.dropout:g}")
     if stage.norm:
-        round_it.append("batch norm")
+        round_it.append("spectral norm" if stage.norm == "spectral" else "batch norm")
         if stage.norm == "unit" and len(stage.shape) == 3:
             round_it.append("per unit")
     if stage.pieces > 1:

@@ -70,13 +70,13 @@ class Stepping:
         if what == "D":
             self.fresh_batch()
             fake, opinion = self.drawn(), self.opinion()
-            loss_D, *_ = algorithm.update_D(state, self.loss, self.x, self.z, self.y)
+            loss_D, *_ = algorithm.update_D(self.config, state, self.loss, self.x, self.z, self.y)
             losses["loss_D"] = float(loss_D)
             line = "D was updated: it should believe more in x, and less in G(z), than before."
         elif what == "G":
             self.z = algorithm.noise(self.config, self.x)
             fake, opinion = self.drawn(), self.opinion()
-            losses["loss_G"] = float(algorithm.update_G(state, self.loss, self.z, self.y))
+            losses["loss_G"] = float(algorithm.update_G(self.config, state, self.loss, self.x, self.z, self.y))
             algorithm.average(state, self.config.ema)
             state.step += 1
             algorithm.begin_step(self.config, state)
