@@ -137,6 +137,7 @@ def listen(host: str, port: int | None) -> socket.socket:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 sock.bind(where)
+                sock.listen(128)  # so that the address answers as soon as it is told
             except OSError:
                 sock.close()
                 raise

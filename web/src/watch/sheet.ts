@@ -1,7 +1,6 @@
 // The sheet of fixed samples of one run at one moment, and one of its pictures through all of training.
 import { LitElement, css, html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { styleMap } from "lit/directives/style-map.js";
 
 import { shared } from "../style.ts";
 import { sheetAddress } from "./feed.ts";
@@ -70,16 +69,12 @@ export class Sheet extends LitElement {
     const size = this.run.brief?.size;
     const place = shown && size && seed !== null && cell(sized(shown), size, seed);
     if (!place) return nothing;
-    const percent = (part: number, whole: number) => `${(100 * part) / whole}%`;
-    return html`<div
-      class="mark"
-      style=${styleMap({
-        left: percent(place.left, shown.naturalWidth),
-        top: percent(place.top, shown.naturalHeight),
-        width: percent(place.width, shown.naturalWidth),
-        height: percent(place.height, shown.naturalHeight),
-      })}
-    ></div>`;
+    const [wide, high] = [shown.naturalWidth, shown.naturalHeight];
+    const { left, top, width, height } = place;
+    const parts = { left: left / wide, top: top / high, width: width / wide, height: height / high };
+    const words = Object.entries(parts).map(([name, part]) => `${name}: ${100 * part}%`);
+    // Set as a property: a style in the text of the page is what its policy forbids.
+    return html`<div class="mark" .style=${words.join("; ")}></div>`;
   }
 
   /** The seed now, large, and at moments from the first sheet to the last. */
