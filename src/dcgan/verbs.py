@@ -75,6 +75,212 @@ def walk(
 
 
 @_verb
+def epochs(
+    run: Path,
+    /,
+    *,
+    passes: str = "1,5",
+    count: Whole = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Figures 2 and 3: what the run drew after one pass over its pictures and after five, scored, and held for copies.
+
+    It is trained again to there, from its own seed, which gives the same bits.
+
+    Parameters
+    ----------
+    run
+        A run's folder.
+    passes
+        After how many.
+    count
+        Pictures that are scored. [default: 1000]
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/epochs.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import epochs as experiment
+    from dcgan.experiments import result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run)
+    result.place("epochs", model.folder, out)
+    try:
+        numbers = [int(part) for part in passes.split(",")]
+    except ValueError:
+        raise UserError(f"--passes {passes}: write whole numbers that rise, like 1,5") from None
+    found = experiment.compute(model, numbers, count=experiment.COUNT if count is None else count, console=console)
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def neighbours(
+    run: Path,
+    data: Annotated[str | None, Parameter(name="DATA")] = None,
+    /,
+    *,
+    held_out: str | None = None,
+    count: Whole = None,
+    last: Last = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Samples beside their nearest training pictures: does the run copy? A planted memoriser shows that one would see.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    data
+        The pictures that it may have copied. [default: those that it was trained on]
+    held_out
+        Pictures like those, not trained on. [default: another part of a published set, or built-in ones drawn anew]
+    count
+        Samples. [default: 2000]
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/neighbours.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import neighbours as experiment
+    from dcgan.experiments import result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run, last=last)
+    result.place("neighbours", model.folder, out)
+    many = experiment.COUNT if count is None else count
+    found = experiment.compute(model, data, held_out=held_out, count=many, console=console)
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def combine(
+    run: Path,
+    points: Annotated[list[str] | None, Parameter(name="POINTS")] = None,
+    /,
+    *,
+    find: list[str] | None = None,
+    means: Whole = None,
+    last: Last = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Figure 7: arithmetic on means of latents, with its neighbours, and beside it the same sum of pixels.
+
+    With nothing but a run on faces: three sums, and how often a hundred random ones of each attribute succeed.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    points
+        Sums in words, like '+12,40,77 -3,9,31 +5,8,61'; a group counts as the mean of its seeds.
+    find
+        What a sum should show, of a run on built-in pictures: 'man glasses', made of a woman with and without them and
+        a man without, which a reader finds; or all groups, like '+woman hair=long -woman hair=bun +man hair=bun'.
+    means
+        Exemplars that are found for each group. [default: 3]
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/combine.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import combine as experiment
+    from dcgan.experiments import result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run, last=last)
+    result.place("combine", model.folder, out)
+    many = experiment.MEANS if means is None else means
+    found = experiment.compute(model, points or (), find or (), means=many, console=console)
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def turn(
+    run: Path,
+    /,
+    *,
+    what: list[str] | None = None,
+    each: Whole = None,
+    last: Last = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Figure 8: a vector from samples that look left to samples that look right turns others; scale and place too.
+
+    Of a run on built-in pictures, since a reader chooses the samples and sees what comes of it.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    what
+        A continuous factor of the pictures, like turn, scale, x or mouth; may be given several times.
+        [default: turn, scale and x of faces, turn and light of rooms, turn and scale of numbers]
+    each
+        Samples at each end. [default: 4]
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/turn.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import result
+    from dcgan.experiments import turn as experiment
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run, last=last)
+    result.place("turn", model.folder, out)
+    many = experiment.EACH if each is None else each
+    found = experiment.compute(model, what or (), each=many, console=console)
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def forget(
+    run: Path,
+    /,
+    *,
+    what: str = "window",
+    boxes: Path | None = None,
+    last: Last = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Figure 6: find G's maps that draw windows, drop them, and draw rooms without.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    what
+        Which object: window, bed, door or lamp of a run on rooms; with --boxes anything.
+    boxes
+        Where it is on samples of any run: {"17": [[left, top, width, height]], "18": []}, for each seed its boxes as
+        parts of the side.
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/forget.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import forget as experiment
+    from dcgan.experiments import result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run, last=last)
+    result.place("forget", model.folder, out)
+    found = experiment.compute(model, what, boxes=boxes, console=console)
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
 def invert(
     run: Path,
     image: Path | None = None,
@@ -169,3 +375,156 @@ def filters(
     result.place("filters", model.folder, out)
     found = experiment.compute(model, pictures.of_run(model, data, console), seed or 0, console)
     _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def classify(
+    run: Path,
+    data: str | None = None,
+    /,
+    *,
+    test: str | None = None,
+    methods: str = "all",
+    each: Whole = None,
+    most: Whole = None,
+    centres: Whole = None,
+    steps: Whole = None,
+    seed: Whole = None,
+    last: Last = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tables 1 and 2: read classes off D's features, which never saw one, beside other ways to read them.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file; one without --conditional.
+    data
+        Pictures with classes, to learn to read from. [default: those that the run was trained on]
+    test
+        Others, to count on. [default: another part of a published set, or built-in ones drawn anew]
+    methods
+        Some of D, pixels, random, kmeans, cnn and pooling, or all.
+    each
+        So many labels a class, where they are few. [default: 400]
+    most
+        Of so many pictures of either set, at most. [default: all]
+    centres
+        Of k-means. [default: 400]
+    steps
+        Minibatches of the two supervised networks. [default: 4000]
+    seed
+        Of which labels are few, of the random D, of the clusters. [default: 0]
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/classify.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import classify as experiment
+    from dcgan.experiments import pictures, result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run, last=last)
+    result.place("classify", model.folder, out)
+    train = pictures.of_run(model, data, console)
+    unseen = pictures.unseen(model, data or model.config.data, test, "--test", console)
+    asked = {"each": each, "most": most, "centres": centres, "steps": steps, "seed": seed}
+    found = experiment.compute(
+        model,
+        train,
+        unseen,
+        methods=tuple(experiment.CALLED) if methods == "all" else [name.strip() for name in methods.split(",")],
+        console=console,
+        **{name: value for name, value in asked.items() if value is not None},
+    )
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def one_nn(
+    run: Path,
+    /,
+    *,
+    test: str | None = None,
+    count: Whole = None,
+    real: Annotated[bool, Parameter(negative="")] = False,
+    last: Last = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The appendix: the error of a nearest-neighbour classifier that knows generated pictures alone, on real ones.
+
+    Parameters
+    ----------
+    run
+        A conditional run's folder or a checkpoint file: dcgan train --preset mnist makes one.
+    test
+        The real pictures. Choose on mnist:train[50000:], which --preset mnist leaves out; then ask once for mnist:test.
+        [default: another part of a published set, or built-in ones drawn anew]
+    count
+        So many are generated. [default: 50000]
+    real
+        Compare with the run's own training pictures in their place too.
+    out
+        The picture; a JSON goes beside it. [default: RUN/experiments/one-nn.png]
+    """
+    from dcgan import sample
+    from dcgan.experiments import one_nn as experiment
+    from dcgan.experiments import pictures, result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    model = sample.load(run, last=last)
+    result.place("one-nn", model.folder, out)
+    judge = pictures.unseen(model, model.config.data, test, "--test", console)
+    learned = pictures.of_run(model, None, console) if real else None
+    found = experiment.compute(
+        model, judge, count=experiment.COUNT if count is None else count, real=learned, console=console
+    )
+    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+
+
+@_verb
+def dedup(
+    data: str = "faces",
+    /,
+    *,
+    size: Whole = None,
+    steps: Whole = None,
+    seed: Whole = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Section 4.2: near duplicates by an autoencoder's bits; how many of planted ones it finds, and how many wrongly.
+
+    Parameters
+    ----------
+    data
+        Pictures in any form that `train` takes. To train without their duplicates: train DATA --dedup --dedup-by bits.
+    size
+        The side at which they are prepared. [default: the data's own]
+    steps
+        Minibatches that the autoencoder learns from. [default: 3000]
+    seed
+        Of the autoencoder, and of which copies are planted. [default: 0]
+    out
+        The picture; a JSON goes beside it. [default: dedup.png]
+    """
+    from dcgan import data as pictures
+    from dcgan.experiments import dedup as experiment
+    from dcgan.experiments import result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    out = result.place("dedup", None, Path("dedup.png") if out is None else out)
+    if steps is not None and steps < 1:
+        raise UserError(f"--steps {steps}: it must be a whole number of 1 or more")
+    with console.data_progress() as progress:
+        dataset = pictures.open(data, size=size, progress=progress)
+    asked = {name: value for name, value in (("steps", steps), ("seed", seed)) if value is not None}
+    found = experiment.compute(dataset, console=console, **asked)
+    _show(result.keep(found, {".png": experiment.figure(found)}, None, out, overwrite), json_out, console)

@@ -32,7 +32,7 @@ _CHUNK = 2048
 
 def duplicates(dataset: Dataset, report: prepare.Progress = prepare.silent) -> np.ndarray:
     """int64 [N]: for each picture the earlier one that it repeats, or -1."""
-    of = _exact(dataset)
+    of = exact(dataset)
     rows = np.flatnonzero(of < 0)
     axes = _main_axes(dataset.images, rows)
     places = np.empty((len(rows), axes.shape[1]), np.float32)
@@ -41,9 +41,14 @@ def duplicates(dataset: Dataset, report: prepare.Progress = prepare.silent) -> n
         report("looking for duplicates", min(i + _CHUNK, len(rows)), len(rows))
     pairs = [rows[pair] for pair in _near(places)]
     edges = np.concatenate([pair[_same(dataset.images, pair)] for pair in pairs] or [np.empty((0, 2), np.int64)])
-    for first, second in sorted({(int(j), int(i)) for i, j in np.sort(edges, axis=1)}):
-        if of[second] < 0 and of[first] < 0:
-            of[first] = second
+    return first_of_each(of, edges)
+
+
+def first_of_each(of: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """`of` with what the pairs [n, 2] say: each picture repeats the first that is like it and repeats none itself."""
+    for later, earlier in sorted({(int(j), int(i)) for i, j in np.sort(pairs, axis=1)}):
+        if of[earlier] < 0 and of[later] < 0:
+            of[later] = earlier
     return of
 
 
@@ -81,7 +86,8 @@ def leave_out(dataset: Dataset, of: np.ndarray, method: str, report: prepare.Pro
     return prepare.entry(final, write, dataset.name, dataset.root, report)
 
 
-def _exact(dataset: Dataset) -> np.ndarray:
+def exact(dataset: Dataset) -> np.ndarray:
+    """int64 [N]: for each picture the first of the same pixels, or -1."""
     known = None if dataset.folder is None or dataset.start else np.load(dataset.folder / "digests.npy", mmap_mode="r")
     if known is None or len(known) != len(dataset):
         known = np.concatenate([digests(dataset.images[i : i + _CHUNK]) for i in range(0, len(dataset), _CHUNK)])
