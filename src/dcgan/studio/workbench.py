@@ -87,7 +87,9 @@ class Workbench:
         with self._using(run) as opened:
             c, folder = opened.model.config, self._folder(run)
             z = latents.resolve(latents.parse(words), c.z_dim, c.z, folder.saved)
-            folder.save_point(name, z, overwrite=False)
+            if name in folder.points():
+                raise UserError(f"#{name}: the run has a point of this name; choose another")
+            folder.save_point(name, z)
             return {"name": name, "z": _numbers(z)}
 
     def opinion(self, run: str, pixels: bytes, label: int | None) -> dict[str, Any]:

@@ -16,8 +16,10 @@ export class PictureElement extends LitElement {
   @property() name = "";
   @state() private wrong = "";
   @query("canvas") private canvas!: HTMLCanvasElement;
-  /** What stands on the canvas, to the bit. */
+  /** What stands on the canvas, to the bit, and the words that it was drawn for; and those that were asked for. */
   picture: Picture | null = null;
+  drawnFor = "";
+  askedFor = "";
   private cancel: () => void = () => undefined;
 
   override disconnectedCallback(): void {
@@ -38,13 +40,14 @@ export class PictureElement extends LitElement {
     this.cancel();
     this.wrong = this.generator.wrong(this.words);
     if (this.wrong) return;
-    const words = this.words;
-    const { now, later, cancel } = this.generator.ask(words, this.off, this.urgent);
+    const key = `${this.words} ${gateKey(this.off)}`;
+    this.askedFor = key;
+    const { now, later, cancel } = this.generator.ask(this.words, this.off, this.urgent);
     this.cancel = cancel;
     if (now) this.show(now);
     else {
       later!.then(
-        (picture) => words === this.words && this.show(picture),
+        (picture) => key === this.askedFor && this.show(picture),
         (error: unknown) => (this.wrong = String(error)),
       );
     }
@@ -56,6 +59,7 @@ export class PictureElement extends LitElement {
     if (canvas.height !== picture.height) canvas.height = picture.height;
     canvas.getContext("2d")!.putImageData(imageData(picture), 0, 0);
     this.picture = picture;
+    this.drawnFor = this.askedFor;
     this.toggleAttribute("drawn", true);
     this.dispatchEvent(new CustomEvent("drawn", { detail: { words: this.words } }));
   }

@@ -213,7 +213,7 @@ export class Plane extends Panel {
                     <button
                       class="bare small"
                       title="Put the chosen picture here"
-                      aria-label="Put the chosen picture at corner ${"ABCD"[i]}"
+                      aria-label="Set corner ${"ABCD"[i]} to the chosen picture"
                       @click=${() => this.setCorner(i, fullWords(this.session, state.point))}
                     >
                       Set
