@@ -226,6 +226,16 @@ class Generator(Network):
         self.out = Layer(out, norm_out, nn.Tanh() if config.output == "tanh" else nn.Sigmoid())
         self.initialise()
 
+    def small(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """The first hidden maps, from which the rest grows."""
+        x = self.join(z, y)
+        if self.dense is not None:
+            x = self.join(self.dense(x), y)
+        shape = (z.shape[0], -1, *self.base)  # not len(z): exported, the batch stays free
+        x = self.project.linear(x)
+        x = self.project.finish(x).view(shape) if self.per_unit else self.project.finish(x.view(shape))
+        return x.contiguous(memory_format=torch.channels_last)
+
     def maps(self, z: Tensor, y: Tensor | None = None, gates: Sequence[Tensor] = ()) -> list[Tensor]:
         """Every hidden map after its rectifier, small to large, and the picture last.
 
@@ -237,13 +247,7 @@ class Generator(Network):
 
         kept: list[Tensor] = []
         with self.lowered(z):
-            x = self.join(z, y)
-            if self.dense is not None:
-                x = self.join(self.dense(x), y)
-            shape = (z.shape[0], -1, *self.base)  # not len(z): exported, the batch stays free
-            x = self.project.linear(x)
-            x = self.project.finish(x).view(shape) if self.per_unit else self.project.finish(x.view(shape))
-            kept.append(gated(x.contiguous(memory_format=torch.channels_last)))
+            kept.append(gated(self.small(z, y)))
             for layer in self.hidden:
                 kept.append(gated(layer(self.join(kept[-1], y))))
             kept.append(self.out(self.join(kept[-1], y)).to(z.dtype))

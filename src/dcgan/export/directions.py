@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dcgan import latents
-from dcgan.sample import CHUNK, Model
+from dcgan.networks import Generator
+from dcgan.sample import Model
 
 COUNT = 10
 SAMPLES = 1024
@@ -29,13 +31,8 @@ def find(model: Model, count: int = COUNT, samples: int = SAMPLES) -> list[Direc
     c = model.config
     z = torch.from_numpy(latents.draw(range(samples), c.z_dim, c.z, stream=STREAM))
     y = torch.arange(samples) % c.classes if c.conditional else None
-    layer = []
     with torch.no_grad():
-        for start in range(0, samples, CHUNK):
-            part = slice(start, start + CHUNK)
-            maps = model.G.maps(z[part].to(model.device), None if y is None else y[part].to(model.device))  # type: ignore[operator]
-            layer.append(maps[0].flatten(1).float().cpu())
-    activations = torch.cat(layer)
+        activations = _first(model, z.to(model.device), None if y is None else y.to(model.device)).flatten(1).cpu()
     activations -= activations.mean(0)
     total = float(activations.square().sum())
     if total == 0:
@@ -50,6 +47,12 @@ def find(model: Model, count: int = COUNT, samples: int = SAMPLES) -> list[Direc
         share = max(0.0, float(values[-1 - i]) / total)
         found.append(Direction(f"pc{i + 1}.{model.header.step}", direction.numpy(), share))
     return found
+
+
+def _first(model: Model, z: Tensor, y: Tensor | None) -> Tensor:
+    if isinstance(model.G, Generator):
+        return model.G.small(z, y)
+    return model.G.maps(z, y)[0]  # type: ignore[operator]
 
 
 def kept(model: Model) -> list[Direction]:
