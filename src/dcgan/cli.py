@@ -219,6 +219,7 @@ def sample(
     best: Whole = None,
     of: Whole = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
+    off: str | None = None,
     columns: Whole = None,
     last: Annotated[bool, Parameter(negative="")] = False,
     out: Out = None,
@@ -244,6 +245,8 @@ def sample(
         ... of so many drawn. [default: ten times as many]
     class_
         Of this class, by name or number; for conditional runs. [default: all in turn]
+    off
+        Switch maps of G's hidden layers off, as the studio's Forget words it: 2:5,9 for maps 5 and 9 of layer 2.
     columns
         Pictures in a row of the grid.
     last
@@ -254,7 +257,7 @@ def sample(
     from dcgan import draw
 
     console = Console(quiet=quiet, stderr=json_out)
-    asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns, last)
+    asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns, last, off)
     done = draw.draw(run, asked, out, overwrite, console)
     if json_out:
         print(json.dumps(done.as_json()))

@@ -32,6 +32,7 @@ class Asked:
     class_: str | None = None
     columns: int | None = None
     last: bool = False
+    off: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Drawn:
 
 def draw(run: Path, asked: Asked, out: Path | None, overwrite: bool, console: Console) -> Drawn:
     model = sample.load(run, last=asked.last)
+    if asked.off is not None:
+        model.switch_off(asked.off)
     sheet = _is_sheet(out)
     if out is None and model.folder is None:
         raise UserError(f"--out: {run} stands outside a run's folder; say where the pictures should go")
@@ -67,11 +70,11 @@ def draw(run: Path, asked: Asked, out: Path | None, overwrite: bool, console: Co
             out = model.folder.path / "drawn" / f"{_name(asked, points[0].label)}-step-{model.header.step:06d}.png"
         pictures = model.sample(points)
         image = pictures[0] if len(pictures) == 1 else images.grid(pictures, asked.columns)
-        files.write_new(out, images.png(image, _recipe(model, run, words)), overwrite)
+        files.write_new(out, images.png(image, _recipe(model, run, words, asked.off)), overwrite)
         return Drawn(str(out), 1, len(points), model.header.step, words)
     assert out is not None
     wanted = {out / f"{_file(point, number)}.png": point for number, point in enumerate(points)}
-    _write_each(model, run, wanted, overwrite, console)
+    _write_each(model, run, wanted, asked.off, overwrite, console)
     return Drawn(str(out), len(wanted), len(points), model.header.step, words)
 
 
@@ -85,13 +88,15 @@ def _is_sheet(out: Path | None) -> bool:
     return False
 
 
-def _write_each(model: Model, run: Path, wanted: dict[Path, Point], overwrite: bool, console: Console) -> None:
+def _write_each(
+    model: Model, run: Path, wanted: dict[Path, Point], off: str | None, overwrite: bool, console: Console
+) -> None:
     """One file an image, all or none: what stands there is found first; what a full disk ends is taken back."""
 
     def drawn(paths: Sequence[Path]) -> Iterator[tuple[Path, bytes]]:
         pictures = (picture for chunk in model.stream([wanted[path] for path in paths]) for picture in chunk)
         for path, picture in zip(paths, pictures, strict=True):
-            yield path, images.png(picture, _recipe(model, run, [str(wanted[path])]))
+            yield path, images.png(picture, _recipe(model, run, [str(wanted[path])], off))
 
     there = [] if overwrite else [path for path in wanted if path.exists()]
     for path, content in drawn(there):
@@ -183,9 +188,11 @@ def _name(asked: Asked, label: int | None) -> str:
     if len(words) > LONGEST:
         words = f"{words[:LONGEST]}-{zlib.crc32(words.encode()):08x}"
     words += "" if asked.class_ is None else f"-class-{label}"
+    words += "" if asked.off is None else f"-off-{zlib.crc32(asked.off.encode()):08x}"
     return words + ("" if asked.columns is None else f"-columns-{asked.columns}")
 
 
-def _recipe(model: Model, run: Path, words: list[str]) -> dict[str, str]:
+def _recipe(model: Model, run: Path, words: list[str], off: str | None) -> dict[str, str]:
     name = model.folder.path.name if model.folder else run.name
-    return {"dcgan:run": name, "dcgan:step": str(model.header.step), "dcgan:points": "\n".join(words)}
+    recipe = {"dcgan:run": name, "dcgan:step": str(model.header.step), "dcgan:points": "\n".join(words)}
+    return recipe if off is None else recipe | {"dcgan:off": off}

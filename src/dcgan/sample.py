@@ -8,6 +8,7 @@ The averaged generator draws, in float32, with the statistics that its checkpoin
 size: so a picture depends on nothing but its point. Not on its neighbours, the number asked for, or their order.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Model:
     def __init__(self, header: Header, G: nn.Module, D: nn.Module | None, folder: Folder | None, device: str = "cpu"):
         self.header, self.config, self.folder, self.device = header, header.config, folder, device
         self.G = G.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.gates: list[Tensor] = []  # by hidden layer, where maps are switched off
         self.D = D.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False) if D else None
 
     def latents(self, points: Points) -> tuple[np.ndarray, np.ndarray | None]:
@@ -74,7 +76,33 @@ class Model:
         z = torch.as_tensor(z, dtype=torch.float32)
         if z.dim() != 2 or z.shape[1] != self.config.z_dim:
             raise UserError(f"generate: z has shape {list(z.shape)}; this run needs [N, {self.config.z_dim}]")
+        if self.gates:
+            return self._chunks(lambda z, y: self.G.maps(z, y, self.gates)[-1], z, labels)  # type: ignore[operator]
         return self._chunks(lambda z, y: self.G(z, y), z, labels)
+
+    def switch_off(self, words: str) -> None:
+        """Maps of G's hidden layers draw no more: `2:5,9;3:0` are maps 5 and 9 of layer 2 and map 0 of layer 3, all
+        counted from 0, small to large."""
+        if not isinstance(self.G, networks.Generator):
+            raise UserError(f"--off {words}: this run's generator has no maps; leave it out")
+        with torch.inference_mode():
+            z, labels = self.latents(0)
+            y = None if labels is None else torch.as_tensor(labels, device=self.device)
+            hidden = self.G.maps(torch.from_numpy(z).to(self.device), y)[:-1]
+        gates = [torch.ones(layer.shape[1], device=self.device) for layer in hidden]
+        for part in words.split(";"):
+            found = re.fullmatch(r"\s*(\d{1,9})\s*:\s*(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*", part)
+            if not found:
+                raise UserError(f"--off {words}: {part.strip()!r} is no layer and its maps; write 2:5,9 or 2:5,9;3:0")
+            layer, maps = int(found[1]), [int(number) for number in found[2].split(",")]
+            if layer >= len(gates):
+                raise UserError(f"--off {words}: there is no layer {layer}; they go from 0 to {len(gates) - 1}")
+            if max(maps) >= len(gates[layer]):
+                raise UserError(
+                    f"--off {words}: layer {layer} has no map {max(maps)}; they go from 0 to {len(gates[layer]) - 1}"
+                )
+            gates[layer][maps] = 0
+        self.gates = gates
 
     def score(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """D's logit of each picture, float32 [N]: above 0 it believes in it."""

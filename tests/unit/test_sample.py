@@ -9,9 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import dcgan
-from dcgan import latents, planning, run, sample
+import untrained
+from dcgan import images, latents, planning, run, sample
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.latents import Point, Term
@@ -247,3 +249,31 @@ def test_a_run_without_a_checkpoint_yet(tmp_path):
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: nothing is saved in it yet; train on, or wait for its first checkpoint"
     )
+
+
+def test_maps_are_switched_off_by_words(tmp_path, cli):
+    folder = untrained.write(tmp_path / "run")
+    model, changed = sample.load(folder.path), sample.load(folder.path)
+    changed.switch_off("1:3, 5;0:0")
+    gates = [torch.ones(maps) for maps in (32, 16, 8)]
+    gates[1][[3, 5]] = gates[0][0] = 0
+    z, _ = model.latents([17])
+    with torch.inference_mode():
+        wanted = images.to_uint8(model.G.maps(torch.from_numpy(z), None, gates)[-1])
+    apart = np.abs(changed.sample([17]).astype(int) - wanted)
+    assert apart.max() <= 1  # batches of another size round elsewhere
+    assert np.abs(changed.sample([17]).astype(int) - model.sample([17])).max() > 10
+    drawn = tmp_path / "off.png"
+    assert cli("sample", folder.path, "--point", "17", "--off", "1:3,5;0:0", "--out", drawn).code == 0
+    with Image.open(drawn) as opened:
+        assert opened.text["dcgan:off"] == "1:3,5;0:0"
+        assert np.array_equal(np.asarray(opened), changed.sample([17])[0])
+    for words, said in (
+        ("1", "'1' is no layer and its maps"),
+        ("1:3;;", "'' is no layer and its maps"),
+        ("3:0", "there is no layer 3; they go from 0 to 2"),
+        ("1:16", "layer 1 has no map 16; they go from 0 to 15"),
+    ):
+        done = cli("sample", folder.path, "--off", words)
+        assert (done.code, done.out) == (2, "")
+        assert f"dcgan: --off {words}: {said}" in done.err
