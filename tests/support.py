@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dcgan.config import flag
+
 FACES = "faces:48"  # so few are drawn in a moment
 TINY = {"size": 8, "width": 4, "m": 8, "threads": 1, "precision": "float32", "report_every": 5}  # ms a step
 
@@ -30,7 +32,7 @@ class Result:
 
 def flags(settings: dict[str, Any]) -> list[str]:
     """Settings as they are typed."""
-    return [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    return [word for name, value in settings.items() for word in (flag(name), str(value))]
 
 
 def command(*words: Any) -> list[str]:
