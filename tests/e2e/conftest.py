@@ -63,7 +63,7 @@ def studio() -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+def page(browser: Any, studio: Any) -> Iterator[Any]:  # closed before the studio is
     """A fresh page, 1280 x 800. It fails the test if anything is said to go wrong, or is asked of anywhere else."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     page = context.new_page()

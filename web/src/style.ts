@@ -188,4 +188,12 @@ export const shared = css`
     background: var(--bad-soft);
     color: var(--bad);
   }
+  @media (prefers-reduced-motion: reduce) {
+    *,
+    *::before,
+    *::after {
+      animation: none !important;
+      transition: none !important;
+    }
+  }
 `;

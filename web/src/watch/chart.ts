@@ -122,7 +122,7 @@ export class Chart extends LitElement {
       {
         width: Math.max(120, width),
         height: 190,
-        padding: [8, 8, 0, 0],
+        padding: [8, 16, 0, 0],
         legend: { show: false },
         series,
         bands,

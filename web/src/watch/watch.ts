@@ -211,7 +211,7 @@ export class Watch extends LitElement {
           This page shows what is trained in <code>${feed.folder}</code>. Begin with the built-in pictures, or your own,
           and they appear here by themselves:
         </p>
-        <pre><code>dcgan train --out ${feed.folder}/first
+        <pre tabindex="0"><code>dcgan train --out ${feed.folder}/first
 dcgan train photos/ --out ${feed.folder}/photos</code></pre>
       </div>`;
     if (!runs.length) return html`<p class="card quiet">Choose a run to watch, or several to see them beside each other.</p>`;
