@@ -1,0 +1,232 @@
+"""The recipe: what improves DCGAN's backbone, one ingredient at a time from `tutorial`, at equal time. docs/recipe.md.
+
+    python benchmarks/recipe.py                      all of it, going on where it stopped
+    python benchmarks/recipe.py screen --data cifar10 --only ema "no norm in D"
+    python benchmarks/recipe.py final
+    python benchmarks/recipe.py write                docs/recipe.md alone, from the rows that stand
+
+Equal time is equal core-seconds: an ingredient's speed is measured in turns with `tutorial`, by the processor's own
+clock, which other work on the machine does not disturb as it does the wall's; then it is trained for speed x time
+steps. The screen gives each 5 minutes of two cores; the best two and `tutorial` then get 30, with 3 seeds.
+"""
+
+import argparse
+import itertools
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from judge import COUNT, PROTOCOL, judge
+from record import RESULTS, ROOT, record, workplace
+
+from dcgan import algorithm, planning, run
+from dcgan.data import Stream
+from dcgan.files import write_whole
+
+# One ingredient each; then what they make together.
+RECIPES: dict[str, dict[str, Any]] = {
+    "tutorial": {},
+    "averaging": {"ema": 0.998},
+    "two rates": {"lr": 4e-4, "lr_D": 2e-4},
+    "larger rates": {"lr": 1e-3},
+    "batch 32": {"m": 32},
+    "k = 2": {"k": 2},
+    "width 32": {"width": 32},
+    "no norm in D": {"norm_D": "none"},
+    "spectral norm in D": {"norm_D": "spectral"},
+    "relativistic": {"loss": "relativistic"},
+    "R1": {"r1": 0.05},
+    "R1, no norm in D": {"r1": 0.05, "norm_D": "none"},
+    "R1 every 8th step, no norm in D": {"r1": 0.05, "penalty_every": 8, "norm_D": "none"},
+    "relativistic, R1, R2, no norm in D": {"loss": "relativistic", "r1": 0.05, "r2": 0.05, "norm_D": "none"},
+    "augment": {"augment": True},
+    "nearest": {"up": "nearest"},
+    "default": {"preset": "default"},
+    "default, spectral norm in D": {"preset": "default", "norm_D": "spectral"},
+    "default, augment": {"preset": "default", "augment": True},
+    "default, relativistic": {"preset": "default", "loss": "relativistic"},
+}
+SCREEN = ("cifar10", "faces")
+FINAL = {"cifar10": (30, 3), "fashion-mnist": (30, 3), "mnist": (10, 1), "faces": (10, 1)}  # data: minutes, seeds
+SIZE: dict[str, dict[str, Any]] = {"faces": {"size": 32}}  # all others as they are
+CORES = 2
+BLOCK, ROUNDS = 4, 5  # steps between turns, and turns, when speed is measured
+
+
+def plan(data: str, name: str, out: Any = None, **more: Any) -> planning.Plan:
+    chosen = SIZE.get(data, {}) | RECIPES[name] | more
+    preset = chosen.pop("preset", "tutorial")
+    return planning.plan(data, out=out or workplace() / "none", preset=preset, settings=chosen)
+
+
+def seconds_per_step(data: str, name: str, threads: int) -> dict[str, float]:
+    """Core-seconds of a step of this recipe and of `tutorial`, the least of several turns."""
+    loops, least = {}, {}
+    for one in dict.fromkeys((name, "tutorial")):
+        p = plan(data, one, steps=1, threads=threads)
+        state = algorithm.fresh(p.config)
+        run.set_precision(p.config, state)
+        stream = Stream(p.dataset, 0)
+        loops[one] = algorithm.train(p.config, state, run.batches(p.config, stream, "cpu"), p.own.loss_of(p.config))
+        least[one] = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for _ in range(ROUNDS):
+            for one, loop in loops.items():
+                block = max(BLOCK, RECIPES[one].get("penalty_every", 1))  # a lazy penalty is met as often as ever
+                began = time.process_time()
+                for progress in itertools.islice(loop, block):
+                    float(progress.loss_G)
+                least[one].append((time.process_time() - began) / block)
+    finally:
+        torch.set_num_threads(before)
+    return {one: min(times[1:]) for one, times in least.items()}
+
+
+def speed(data: str, name: str, threads: int) -> dict[str, Any]:
+    def measure() -> dict[str, Any]:
+        found = seconds_per_step(data, name, threads)
+        return {"value": found["tutorial"] / found[name], "core_seconds_per_step": found["tutorial"]}
+
+    return record("recipe-speed", f"{data}, {name}", measure, protocol="steps of `tutorial`'s time, in turns with it")
+
+
+def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: str, count: int = COUNT) -> dict:
+    """A row: so many steps as fit, trained and measured. What was trained already is not trained again."""
+
+    def measure() -> dict[str, Any]:
+        base = speed(data, "tutorial", threads)["core_seconds_per_step"]
+        steps = max(1, round(60 * minutes * CORES / base * speed(data, name, threads)["value"]))
+        out = workplace() / "recipe" / f"{stage}-{data}-{name}-{seed}".replace(" ", "-").replace(",", "")
+        more = {"steps": steps, "seed": seed, "threads": threads, "sample_every": max(1, steps // 12)}
+        more |= {"save_every": max(1, steps // 4)}
+        run.train(plan(data, name, out, **more))
+        return judge(out, count)
+
+    about = {"data": data, "recipe": name, "minutes": minutes, "seed": seed, "stage": stage, "protocol": PROTOCOL}
+    return record("recipe", f"{stage}: {data}, {name}, seed {seed}", measure, **about, settings=RECIPES[name])
+
+
+def rows(stage: str) -> list[dict[str, Any]]:
+    file = RESULTS / "recipe.json"
+    return [row for row in json.loads(file.read_text()) if row["stage"] == stage] if file.exists() else []
+
+
+def finalists() -> list[str]:
+    """The best two by their mean share of `tutorial`'s score over the screen's data, where all of it is there."""
+    shares = screen_shares(rows("screen"))
+    whole = {name: sum(by.values()) / len(by) for name, by in shares.items() if len(by) == len(SCREEN)}
+    best = sorted((name for name in whole if name != "tutorial"), key=lambda name: whole[name])
+    return [*best[:2], "tutorial"]
+
+
+def screen_shares(found: Sequence[dict]) -> dict[str, dict[str, float]]:
+    """recipe -> data -> its score over that of `tutorial`."""
+    base = {row["data"]: row["value"] for row in found if row["recipe"] == "tutorial"}
+    shares: dict[str, dict[str, float]] = {}
+    for row in found:
+        if row["data"] in base:
+            shares.setdefault(row["recipe"], {})[row["data"]] = row["value"] / base[row["data"]]
+    return shares
+
+
+def write() -> None:
+    """docs/recipe.md."""
+    write_whole(ROOT / "docs" / "recipe.md", page(rows("screen"), rows("final")).encode())
+
+
+def page(screen: Sequence[dict], final: Sequence[dict]) -> str:
+    lines = [
+        "# The recipe",
+        "",
+        "Made by `python benchmarks/recipe.py write` from `docs/results/recipe.json`; `python benchmarks/recipe.py` goes on",
+        "with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 5 minutes of two cores (10",
+        "core-minutes), for as many steps as its speed allows, which is measured in turns with `tutorial`. One seed each.",
+        "",
+        f"{PROTOCOL}.",
+        "",
+        "## The screen",
+        "",
+    ]
+    lines += _table(screen) if screen else ["Not run yet."]
+    missing = [f"{data}: {name}" for data in SCREEN for name in RECIPES
+               if not any((row["data"], row["recipe"]) == (data, name) for row in screen)]  # fmt: skip
+    if missing and screen:
+        lines += ["", f"Not run yet, {len(missing)} of {len(SCREEN) * len(RECIPES)}: {'; '.join(missing)}."]
+    lines += ["", "## The finals", ""]
+    lines += (
+        _finals(final) if final else ["Not run yet: the best two of the screen and `tutorial`, 3 seeds, 30 minutes."]
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _table(found: Sequence[dict]) -> list[str]:
+    shares = screen_shares(found)
+    lines = [
+        "| recipe | settings | data | steps | FID | of `tutorial`'s | precision | recall | diversity | findings |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(found, key=lambda row: (row["data"], row["value"])):
+        share = shares.get(row["recipe"], {}).get(row["data"])
+        words = ", ".join(f"{name} {value}" for name, value in row["settings"].items()) or "-"
+        cells = [
+            row["recipe"], words, row["data"], f"{row['steps']:,}", f"{row['value']:.1f}",
+            "" if share is None else f"{share:.2f}", f"{row['precision']:.2f}", f"{row['recall']:.2f}",
+            f"{row['diversity']:.2f}", ", ".join(row["findings"]) or "-",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _finals(found: Sequence[dict]) -> list[str]:
+    lines = [
+        "| recipe | data | minutes | seeds | FID, mean | least to most | of `tutorial`'s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for row in found:
+        groups.setdefault((row["data"], row["recipe"]), []).append(row)
+    means = {key: sum(row["value"] for row in group) / len(group) for key, group in groups.items()}
+    for (data, name), group in sorted(groups.items(), key=lambda item: (item[0][0], means[item[0]])):
+        values = [row["value"] for row in group]
+        base = means.get((data, "tutorial"))
+        share = f"{means[data, name] / base:.2f}" if base else ""
+        spread = f"{min(values):.1f} to {max(values):.1f}"
+        cells = [name, data, f"{group[0]['minutes']:g}", str(len(group)), f"{means[data, name]:.1f}", spread, share]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def screen(only: Sequence[str] = (), data: Sequence[str] = (), threads: int = CORES, minutes: float = 5) -> None:
+    for one in data or SCREEN:
+        for name in only or RECIPES:
+            train(one, name, minutes, 0, threads, "screen")
+
+
+def final(threads: int = CORES) -> None:
+    for data, (minutes, seeds) in FINAL.items():
+        for seed, name in itertools.product(range(seeds), finalists()):
+            train(data, name, minutes, seed, threads, "final")
+
+
+def main(words: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(description="see the first lines of benchmarks/recipe.py")
+    parser.add_argument("stage", nargs="?", default="all", choices=("all", "screen", "final", "write"))
+    parser.add_argument("--data", nargs="*", default=())
+    parser.add_argument("--only", nargs="*", default=())
+    parser.add_argument("--threads", type=int, default=CORES)
+    asked = parser.parse_args(list(words))
+    if asked.stage in ("all", "screen"):
+        screen(asked.only, asked.data, asked.threads)
+    if asked.stage in ("all", "final"):
+        final(asked.threads)
+    write()
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1:])
