@@ -73,7 +73,8 @@ def test_bad_input(cli, tmp_path, classes):
     assert "it was not trained with classes" in cli("one-nn", plain, "--test", "numbers:30").err
     assert "faces: it has no classes" in cli("one-nn", classes, "--test", "faces:30").err
     assert "--count 3: there are 10 classes" in cli("one-nn", classes, "--test", "numbers:30", "--count", 3).err
+    few = data.Dataset("few", np.zeros((9, 8, 8, 3), np.uint8), "x", np.arange(9) % 3, ("a", "b", "c"))
+    model = dcgan.load(classes)
     with pytest.raises(UserError, match="it has 3 classes, and the run 10"):
-        few = data.Dataset("few", np.zeros((9, 8, 8, 3), np.uint8), "x", np.arange(9) % 3, ("a", "b", "c"))
-        one_nn.compute(dcgan.load(classes), few)
+        one_nn.compute(model, few)
     assert not (classes / "experiments").exists()

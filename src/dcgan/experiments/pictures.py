@@ -20,16 +20,17 @@ def of_run(model: Model, spec: Spec | None, console: Console) -> data.Dataset:
 
 
 def unseen(model: Model, spec: str, test: Spec | None, flag: str, console: Console) -> data.Dataset:
-    """`test`; else another part of a published set than `spec` names, or built-in pictures drawn anew."""
+    """`test`; else another part of a published set than `spec` names, or built-in pictures. Those are drawn anew:
+    `numbers:800` beside `numbers` would else be its first 800."""
     name, part = subject.parsed(spec)
-    seed = 0
     if test is None and name in BUILT_IN:
-        test, seed = f"{name}:{UNSEEN}", 1
+        test = f"{name}:{UNSEEN}"
     elif test is None and name in published.SETS and part != "all":
         parts = list(published.SETS[name])
         test = f"{name}:{next(one for one in parts if one not in (part or parts[0], 'all'))}"
     if test is None:
         raise UserError(f"{flag}: pictures like {spec}, not learned from, are wanted too; name some with {flag} DATA")
+    seed = int(subject.parsed(str(test))[0] in BUILT_IN)
     with console.data_progress() as progress:
         return subject.like(model.config, test, progress, seed=seed, dedup=False)
 

@@ -1,0 +1,153 @@
+"""dcgan classify: the SVM where its cost is least, the measures at their ends, D above a random one."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+
+import dcgan
+import untrained
+from dcgan import data
+from dcgan.errors import UserError
+from dcgan.experiments import classify, filters, kmeans, supervised, svm
+
+
+@pytest.mark.parametrize("C", [0.1, 1.0, 10.0])
+def test_svm_against_another_solver(C):
+    """liblinear's cost, written anew in float64 and descended by scipy: the same weights, class by class."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 20))
+    labels = (x[:, :3] + rng.normal(size=(300, 3))).argmax(1)
+    w = svm.fit(torch.tensor(x, dtype=torch.float32), torch.tensor(labels), 3, C, close=1e-5).numpy()
+    rows = np.c_[x, np.ones(300)]
+    for k in range(3):
+        sign = np.where(labels == k, 1, -1)
+        best = minimize(
+            lambda v, sign=sign: v @ v / 2 + C * np.square(np.maximum(0, 1 - sign * (rows @ v))).sum(),
+            np.zeros(21),
+            jac=lambda v, sign=sign: v - 2 * C * rows.T @ (sign * np.maximum(0, 1 - sign * (rows @ v))),
+            options={"gtol": 1e-9},
+        )
+        assert np.abs(w[:, k] - best.x).max() < 1e-3 * np.abs(best.x).max()
+
+
+def test_C_is_chosen_by_held_out_rows_alone():
+    """Two useful features among many of noise: with labels that mean nothing, the test rows are at chance."""
+    rng = np.random.default_rng(0)
+    x = torch.tensor(rng.normal(size=(400, 60)), dtype=torch.float32)
+    labels = (x[:, 0] + x[:, 1] > 0).long()
+    trained = svm.judge(x[:300], labels[:300], x[300:], labels[300:], 2)
+    assert 0.85 < trained.right <= 1
+    assert abs(trained.held_out - trained.right) < 0.15
+    lies = torch.from_numpy(rng.permutation(labels.numpy()))
+    assert svm.judge(x[:300], lies[:300], x[300:], labels[300:], 2).right < 0.68
+    turned = svm.judge(x[:300], labels[:300], x[300:], 1 - labels[300:], 2)  # the test labels choose nothing
+    assert (turned.C, turned.held_out) == (trained.C, trained.held_out)
+    assert turned.right == pytest.approx(1 - trained.right)
+
+
+def test_purity_and_mutual_information():
+    labels = np.repeat([0, 1, 2, 3], 25)
+    assert classify.purity(labels, labels) == classify.mutual(labels, labels) == 1
+    assert classify.mutual(3 - labels, labels) == pytest.approx(1)  # names do not count
+    assert classify.purity(labels // 2, labels) == 0.5
+    assert classify.mutual(labels // 2, labels) == pytest.approx(2 * np.log(2) / (np.log(2) + np.log(4)))
+    assert classify.purity(np.zeros(100, int), labels) == 0.25
+    assert classify.mutual(np.tile([0, 1, 2, 3], 25)[:100] * 0 + np.arange(100) % 25, labels) == pytest.approx(0)
+
+
+def test_kmeans_finds_what_is_apart():
+    rng = np.random.default_rng(0)
+    middle = rng.normal(size=(6, 10)) * 10
+    truth = np.arange(600) % 6
+    x = torch.tensor(middle[truth] + rng.normal(size=(600, 10)), dtype=torch.float32)
+    centres, which = kmeans.clusters(x, 6)
+    assert classify.purity(which.numpy(), truth) == 1
+    assert float(torch.cdist(centres, torch.tensor(middle, dtype=torch.float32)).amin(1).max()) < 0.6
+
+
+def test_kmeans_features_by_hand():
+    """A picture in four quarters: a patch's distance to each centre, the triangle, and sums over each quarter."""
+    shown = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    d = 3 * kmeans.SIDE**2
+    layer = kmeans.Layer(torch.zeros(d), torch.eye(d), torch.randn(5, d, generator=torch.Generator().manual_seed(0)))
+    sums = np.zeros((2, 4, 5))
+    for n in range(2):
+        for row in range(3):
+            for column in range(3):
+                patch = shown[n, row : row + 6, column : column + 6].transpose(2, 0, 1).reshape(-1).astype(np.float64)
+                patch = (patch - patch.mean()) / np.sqrt(patch.var(ddof=1) + kmeans.CONTRAST)
+                away = np.linalg.norm(patch - layer.centres.double().numpy(), axis=1)
+                sums[n, 2 * (column >= 1) + (row >= 1)] += np.maximum(0, away.mean() - away)
+    assert np.abs(layer.features(shown).numpy() - sums.reshape(2, -1)).max() < 1e-4
+
+
+@pytest.mark.parametrize("pooling", [False, True])
+def test_a_supervised_network_learns(pooling):
+    """Two colours: it tells them apart, strided or pooling, and has D's number of maps in each layer."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 200)
+    shown = rng.integers(0, 128, (200, 16, 16, 3)).astype(np.uint8)
+    shown[..., 0] += (100 * labels).astype(np.uint8)[:, None, None]
+    config = untrained.config(size=(16, 16), width=4)
+    network = supervised.train(config, shown, labels, 2, pooling=pooling, steps=40)
+    assert (supervised.predict(network, shown, "tanh").numpy() == labels).mean() > 0.95
+    x = torch.zeros(1, 3, 16, 16)
+    assert [m.shape for m in network.maps(x)] == [m.shape for m in untrained.pair(config)[1].maps(x)]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    out = tmp_path_factory.mktemp("classify") / "run"
+    return dcgan.train(
+        "numbers:2000", out=out, quiet=True, size=16, width=16, m=32, lr=1e-3, steps=300, threads=1,
+        precision="float32", sample_every=300, save_every=300,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_numbers(learned, cli):
+    done = cli(
+        "classify", learned.folder.path, "--test", "numbers:800", "--most", 1000, "--each", 20,
+        "--methods", "D,pixels,random", "--json",
+    )  # fmt: skip
+    assert done.code == 0
+    told = {figure["name"]: figure["value"] for figure in done.json["figures"]}
+    assert done.json["ok"] is True
+    for words, least in (("all labels", 0.85), ("20 labels a class", 0.45)):
+        assert told[f"D's features, {words}"] > max(told[f"random D, {words}"], least)
+        assert told[f"D's features, {words}"] > 1.5 * told[f"pixels, {words}"]
+    names = [figure["name"] for figure in done.json["figures"]]
+    assert {"purity of clusters", "mutual information of clusters"} <= {*names}
+
+
+def test_a_D_that_learned_nothing_misses_its_goal(learned):
+    train, test = (data.open(f"numbers:{n}", size=16, seed=seed) for n, seed in ((600, 0), (300, 1)))
+    broken = untrained.model(size=(16, 16), width=16)
+    broken.D = filters.random_D(broken, train.images, None, seed=5)
+    for layer in broken.D.hidden:  # whose maps are all but the same
+        layer.linear.weight.data[1:] = layer.linear.weight.data[:1]
+    found = classify.compute(broken, train, test, methods=("D", "random"), each=60)
+    assert found.ok is False
+
+
+def test_bad_input(cli, tmp_path, classes):
+    run = untrained.write(tmp_path / "run", size=(8, 8)).path
+    for words, said in (
+        (["faces:30", "--test", "faces:30"], "faces: it has no classes"),
+        (["numbers:40", "--test", "faces:30"], "--test faces: its classes are not those of numbers"),
+        (["numbers:40", "--test", "numbers:30"], "numbers: 40 pictures of 10 classes; 100 are needed"),
+        (
+            ["numbers:200", "--test", "numbers:30", "--methods", "D,pixel"],
+            "--methods pixel: there is no such method; did you mean 'pixels'?",
+        ),
+        (["nowhere"], "nowhere: there is no such file"),
+    ):
+        done = cli("classify", run, *words)
+        assert (done.code, said in done.err) == (2, True), done.err
+    assert "its D is told the class" in cli("classify", classes, "numbers:200", "--test", "numbers:30").err
+    model, shown = dcgan.load(run), data.open("numbers:200", size=8, workers=0)
+    model.D = None
+    with pytest.raises(UserError, match="it has no discriminator with maps"):
+        classify.compute(model, shown, shown, methods=["D"])
+    assert not (run / "experiments").exists()
