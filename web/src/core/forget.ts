@@ -10,14 +10,14 @@ export interface Box {
   h: number;
 }
 
-/** One sample: its maps [maps, h, w], and the boxes drawn on it. */
+/** One sample: its maps [maps, h, w], and the boxes drawn on it; none say that it shows nothing of the kind. */
 export interface Shown {
   maps: Float32Array;
   boxes: Box[];
 }
 
 const PENALTY = 1e-3;
-const ROUNDS = 400;
+const ROUNDS = 800;
 
 /** Maps by how much they draw what is in the boxes, most first: those with weights above zero. */
 export function find(samples: Shown[], maps: number, height: number, width: number): { map: number; weight: number }[] {
@@ -28,6 +28,13 @@ export function find(samples: Shown[], maps: number, height: number, width: numb
   return Array.from(weights, (weight, map) => ({ map, weight: scale[map] ? weight : 0 }))
     .filter(({ weight }) => weight > 1e-9)
     .sort((a, b) => b.weight - a.weight);
+}
+
+/** How many of the maps to begin with, heaviest first: those that carry half of the weight. */
+export function enough(found: { weight: number }[]): number {
+  const total = found.reduce((sum, { weight }) => sum + weight, 0);
+  let carried = 0;
+  return found.findIndex(({ weight }) => (carried += weight) >= total / 2) + 1;
 }
 
 /** Every place inside a box; outside, evenly spread ones, at most four times as many. [places][maps] */
@@ -62,38 +69,62 @@ function covers(box: Box, x: number, y: number, halfX: number, halfY: number): b
   return Math.abs(box.x + box.w / 2 - x) <= reachX && Math.abs(box.y + box.h / 2 - y) <= reachY;
 }
 
-/** Each map divided by its root mean square, so that weights compare; what is never active stays 0. */
+/** Each map less its mean, in units of its deviation, so that weights compare; one that never changes stays 0. */
 function scaled(rows: Float64Array[], maps: number): Float64Array {
   const scale = new Float64Array(maps);
-  for (const row of rows) for (let m = 0; m < maps; m++) scale[m]! += row[m]! ** 2;
-  for (let m = 0; m < maps; m++) scale[m] = scale[m]! > 0 ? 1 / Math.sqrt(scale[m]! / rows.length) : 0;
-  for (const row of rows) for (let m = 0; m < maps; m++) row[m]! *= scale[m]!;
+  for (let m = 0; m < maps; m++) {
+    let [sum, squares] = [0, 0];
+    for (const row of rows) {
+      sum += row[m]!;
+      squares += row[m]! ** 2;
+    }
+    const mean = sum / rows.length;
+    const variance = squares / rows.length - mean ** 2;
+    scale[m] = variance > 1e-12 * squares ? 1 / Math.sqrt(variance) : 0;
+    for (const row of rows) row[m] = (row[m]! - mean) * scale[m]!;
+  }
   return scale;
 }
 
-/** Logistic regression, both classes weighing the same, by accelerated gradient steps of the safe length. */
+/** Logistic regression, both classes weighing the same, by accelerated gradient steps of the largest safe length. */
 function fit(rows: Float64Array[], labels: number[], maps: number): Float64Array {
   const size = maps + 1;
   const positives = labels.filter(Boolean).length;
   const each = labels.map((label) => 0.5 / (label ? positives : labels.length - positives));
-  let length = 0; // the trace bounds the largest curvature
-  rows.forEach((row, i) => {
-    for (let m = 0; m < size; m++) length += (each[i]! * row[m]! ** 2) / 4;
-  });
-  const rate = 1 / (length + PENALTY);
+  const rate = 1 / (curvature(rows, each, size) + PENALTY);
   let weights = new Float64Array(size);
-  let before = new Float64Array(size);
+  let before = weights;
   for (let round = 0; round < ROUNDS; round++) {
     const ahead = weights.map((w, m) => w + (round / (round + 3)) * (w - before[m]!));
-    const gradient = new Float64Array(size);
+    const gradient = ahead.map((w, m) => (m < maps ? PENALTY * w : 0));
     rows.forEach((row, i) => {
-      let sum = 0;
-      for (let m = 0; m < size; m++) sum += ahead[m]! * row[m]!;
-      const error = each[i]! * (1 / (1 + Math.exp(-sum)) - labels[i]!);
+      const error = each[i]! * (1 / (1 + Math.exp(-dot(row, ahead))) - labels[i]!);
       for (let m = 0; m < size; m++) gradient[m]! += error * row[m]!;
     });
     before = weights;
-    weights = ahead.map((w, m) => w - rate * (gradient[m]! + (m < maps ? PENALTY * w : 0)));
+    weights = ahead.map((w, m) => w - rate * gradient[m]!);
   }
   return weights.subarray(0, maps);
+}
+
+/** The largest that the loss curves anywhere: a quarter of the rows' largest second moment, by power iteration. */
+function curvature(rows: Float64Array[], each: number[], size: number): number {
+  let direction = new Float64Array(size).fill(1 / Math.sqrt(size));
+  let largest = 0;
+  for (let round = 0; round < 30; round++) {
+    const next = new Float64Array(size);
+    rows.forEach((row, i) => {
+      const along = each[i]! * dot(row, direction);
+      for (let m = 0; m < size; m++) next[m]! += along * row[m]!;
+    });
+    largest = Math.sqrt(dot(next, next));
+    direction = next.map((value) => value / (largest || 1));
+  }
+  return (1.1 * largest) / 4; // it comes from below
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
 }

@@ -419,6 +419,8 @@ export class Explorer extends LitElement implements Session {
         }
         .chosen .row button {
           white-space: nowrap;
+          padding: 0.3rem 0.5rem;
+          font-size: var(--small);
         }
         .bench {
           grid-row: 3;

@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 
-import { type Box, find } from "../core/forget.ts";
+import { type Box, enough, find } from "../core/forget.ts";
 import type { Picture } from "../core/generator.ts";
 import { shared } from "../style.ts";
 import "./boxes.ts";
@@ -25,6 +25,7 @@ export class Forget extends Panel {
   @state() private foundIn = -1;
   @state() private busy = false;
   @state() private more = false;
+  @state() private without = false;
   @state() private trouble = "";
 
   /** "The second highest convolution layer": the last but one, unless one says otherwise. */
@@ -55,8 +56,9 @@ export class Forget extends Panel {
       const layer = this.layer;
       const [maps, height, width] = this.generator.about.layers[layer]!;
       const marked = [...new Set(this.state.boxes.map(({ words }) => words))];
+      const bare = this.without ? this.samples.filter((words) => !marked.includes(words)) : [];
       const shown = [];
-      for (const words of marked) {
+      for (const words of [...marked, ...bare]) {
         const made = await this.generator.maps(words);
         shown.push({ words, picture: made.picture, maps: made.layers[layer]!, boxes: this.boxesOf(words) });
       }
@@ -67,8 +69,8 @@ export class Forget extends Panel {
       if (!found.length)
         this.trouble =
           "No map draws what is in the boxes more than what is beside them. Draw more, or look in another layer.";
-      this.session.set({ off: { ...this.state.off, [layer]: found.map(({ map }) => map) } });
-      void this.weigh(shown, layer);
+      this.setOff(found.slice(0, enough(found)).map(({ map }) => map));
+      void this.weigh(shown.slice(0, marked.length), layer);
     } catch (error) {
       this.trouble = error instanceof Error ? error.message : String(error);
     } finally {
@@ -158,6 +160,13 @@ export class Forget extends Panel {
         <button class="first" ?disabled=${!state.boxes.length || this.busy} @click=${() => this.search()}>
           ${this.busy ? "Looking …" : "Find and switch off"}
         </button>
+        <label class="row small"
+          ><input
+            type="checkbox"
+            .checked=${this.without}
+            @change=${(e: Event) => (this.without = (e.target as HTMLInputElement).checked)}
+          />Those without a box show none of it</label
+        >
         <span class="small quiet" role="status">${state.boxes.length} boxes on ${marked} pictures</span>
       </div>
       ${this.trouble ? html`<p class="said warn" role="alert">${this.trouble}</p>` : nothing}
