@@ -13,6 +13,7 @@ FIGURES = (
     "prepare",
     "fuzz",
     "million",
+    "studio",
 )  # each a module here with main(): what it shows is its first line
 
 

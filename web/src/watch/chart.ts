@@ -10,7 +10,7 @@ import { onTheme } from "../theme.ts";
 import { type CurveName, type Points, binned, last } from "./model.ts";
 import { count, short } from "./words.ts";
 
-const BINS = 240; // points a curve is drawn with
+const BINS = 120; // points a curve is drawn with: more would hide its course behind its noise
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
 
 export interface Curve {

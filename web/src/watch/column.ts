@@ -14,11 +14,11 @@ import { STATUS, ago, count, duration, opinion, progress, short } from "./words.
 
 const LOSSES: Curve[] = [
   { name: "loss_D", label: "D", colour: 1 },
-  { name: "loss_G", label: "G", colour: 2, dash: [6, 3] },
+  { name: "loss_G", label: "G", colour: 2, dash: [8, 3] },
 ];
 const OPINIONS: Curve[] = [
   { name: "D_x", label: "D(x)", colour: 3 },
-  { name: "D_Gz", label: "D(G(z))", colour: 4, dash: [6, 3] },
+  { name: "D_Gz", label: "D(G(z))", colour: 4, dash: [8, 3] },
 ];
 const SCORE: Curve[] = [{ name: "score", label: "score", colour: 5 }];
 
@@ -284,7 +284,7 @@ export class Column extends LitElement {
       }
       .facts {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr));
         gap: 0.5rem var(--gap);
       }
       dd {

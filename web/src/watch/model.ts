@@ -133,27 +133,30 @@ export function moments(runs: readonly Run[]): number[] {
   return [...new Set(runs.flatMap((run) => run.samples.steps))].sort((a, b) => a - b);
 }
 
-/** As many points as a plot can show: lowest, mean and highest of each of `most` stretches between two steps. */
-export function binned(points: Points, name: CurveName, most: number, from = -Infinity, to = Infinity) {
+/** As many points as a plot can show: lowest, mean and highest of each of up to `most` stretches between two steps.
+ *  Stretches are as many steps long in each run, a power of two, so that runs compare and a curve that grows keeps its
+ *  shape. */
+export function binned(points: Points, name: CurveName, most: number, from: number, to: number) {
   const column = points.columns[name];
   const drawn = { step: [] as number[], mean: [] as Numbers, low: [] as Numbers, high: [] as Numbers };
   if (!column) return drawn;
-  const begin = Math.max(0, last(points.step, from));
-  const end = Math.min(points.step.length, last(points.step, to) + 2);
-  const stride = Math.max(1, Math.ceil((end - begin) / most));
-  // Stretches begin at multiples of the stride, so that a curve that grows does not tremble.
-  for (let i = begin - (begin % stride); i < end; i += stride) {
-    let [sum, count, low, high, step] = [0, 0, Infinity, -Infinity, 0];
-    for (let j = Math.max(i, begin); j < Math.min(i + stride, end); j++) {
-      step = points.step[j]!;
-      const value = column.mean[j];
+  const wide = 2 ** Math.max(0, Math.ceil(Math.log2((to - from) / most)));
+  const end = Math.min(points.step.length, last(points.step, to) + 2); // one beyond each edge, for the line to it
+  let i = Math.max(0, last(points.step, from));
+  while (i < end) {
+    const stretch = Math.floor(points.step[i]! / wide);
+    let [sum, count, low, high, steps, lines] = [0, 0, Infinity, -Infinity, 0, 0];
+    for (; i < end && Math.floor(points.step[i]! / wide) === stretch; i++) {
+      steps += points.step[i]!;
+      lines++;
+      const value = column.mean[i];
       if (value == null) continue;
       sum += value;
       count++;
-      low = Math.min(low, column.low[j] ?? value);
-      high = Math.max(high, column.high[j] ?? value);
+      low = Math.min(low, column.low[i] ?? value);
+      high = Math.max(high, column.high[i] ?? value);
     }
-    drawn.step.push(step);
+    drawn.step.push(steps / lines);
     drawn.mean.push(count ? sum / count : null);
     drawn.low.push(count ? low : null);
     drawn.high.push(count ? high : null);

@@ -5,7 +5,8 @@ import { customElement, property } from "lit/decorators.js";
 import { shared } from "../style.ts";
 import { sheetAddress } from "./feed.ts";
 import type { Brief } from "./model.ts";
-import { STATUS, progress } from "./words.ts";
+import "./sheet.ts";
+import { STATUS, count } from "./words.ts";
 
 @customElement("dcgan-runs")
 export class Runs extends LitElement {
@@ -35,14 +36,16 @@ export class Runs extends LitElement {
       />
       <button class="bare" aria-current=${String(on)} title=${brief.trouble ?? name} @click=${() => this.choose([name])}>
         ${brief.sample
-          ? html`<img src=${sheetAddress(name, ...brief.sample)} alt="" loading="lazy" />`
+          ? html`<dcgan-crop .address=${sheetAddress(name, ...brief.sample)} .size=${brief.size ?? [1, 1]}></dcgan-crop>`
           : html`<span class="none"></span>`}
         <span class="words">
           <span class="name">${name}</span>
           <span class="small quiet"
             ><span class="dot ${status.tone}" aria-hidden="true"></span>${status.name}${brief.status === "damaged"
               ? nothing
-              : html` · ${progress(brief)}`}</span
+              : brief.status === "training" && brief.fraction != null
+                ? html` · ${Math.floor(100 * brief.fraction)} %`
+                : html` · ${count(brief.step ?? 0)} steps`}</span
           >
         </span>
       </button>
@@ -100,13 +103,12 @@ export class Runs extends LitElement {
         gap: 0.6rem;
         font-weight: 400;
       }
-      img,
+      dcgan-crop,
       .none {
         width: 40px;
         height: 40px;
         flex: none;
-        object-fit: cover;
-        object-position: left top;
+        overflow: hidden;
         border-radius: 6px;
         background: var(--sunken);
       }

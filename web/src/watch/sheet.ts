@@ -205,7 +205,7 @@ export class Crop extends LitElement {
   }
 
   override render() {
-    return html`<canvas role="img" aria-label="Seed ${this.seed}"></canvas>`;
+    return html`<canvas aria-hidden="true"></canvas>`;
   }
 
   static override styles = [
