@@ -40,10 +40,13 @@ def build(say: Callable[[str], None] = print) -> bool:
     if why := missing():
         say(f"the studio's page is not built: {why}; all but `dcgan studio` works")
         return False
-    if not (WEB / "node_modules" / ".package-lock.json").is_file() or _newer_lock():
+    lock, fetched = (WEB / "package-lock.json").read_text(), WEB / "node_modules" / ".fetched"
+    if not fetched.is_file() or fetched.read_text() != lock:
         say("fetching the packages that build the studio's page, by npm (about 60 MB, 220 MB on disk)")
-        if not _npm("ci", "--ignore-scripts", "--no-progress", say=say):  # no package runs code as it is installed
+        # What lies in npm's cache is not asked for again, and no package runs code as it is installed.
+        if not _npm("ci", "--prefer-offline", "--ignore-scripts", "--no-progress", say=say):
             return False
+        fetched.write_text(lock)
     if not _npm("run", "build", "--silent", "--", "--logLevel", "warn", say=say):
         return False
     STAMP.write_text(wanted)
@@ -61,10 +64,6 @@ def missing() -> str:
     if not found or (int(found[1]), int(found[2])) < NODE:
         return f"Node.js {'.'.join(map(str, NODE))} or newer is needed, and this is {said or 'unknown'}"
     return ""
-
-
-def _newer_lock() -> bool:
-    return (WEB / "package-lock.json").stat().st_mtime > (WEB / "node_modules" / ".package-lock.json").stat().st_mtime
 
 
 def _npm(*words: str, say: Callable[[str], None]) -> bool:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.request
 import venv
 import zipfile
 from email.parser import HeaderParser
@@ -26,6 +29,11 @@ def run(*words, **options):
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def can_build():
+    """Whether the studio's page can be built here."""
+    return not runpy.run_path(str(ROOT / "tools" / "page.py"))["missing"]()
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +84,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     ours = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/dcgan").rglob("*.py")}
     assert ours <= held.keys()
     assert {"dcgan/py.typed"} <= held.keys()
+    assert {"dcgan/studio/static/index.html", "dcgan/studio/static/built-from.txt"} <= held.keys() or not can_build()
     assert {name.split("/")[0] for name in held} == {"dcgan", f"dcgan-{__version__}.dist-info"}
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
@@ -116,6 +125,25 @@ def test_it_trains_draws_and_exports(dcgan, tmp_path):
     assert (tmp_path / "17.png").read_bytes().startswith(b"\x89PNG")
     dcgan("export", "run", "--to", "onnx", "--out", "generator.onnx")
     assert (tmp_path / "generator.onnx").stat().st_size > 1000
+
+
+def test_its_studio_has_its_page(dcgan, installed, tmp_path):
+    if not can_build():
+        pytest.skip("no node and npm, so the wheel has no page")
+    small = ("--size", "8", "--width", "4", "--m", "8", "--steps", "2", "--quiet")
+    dcgan("train", "numbers:64", *small, "--out", "runs/one")
+    command = [installed[0], "studio", "runs", "--no-browser", "--port", "0"]
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with subprocess.Popen(command, cwd=tmp_path, env=kept, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = re.search(r"http://\S+", process.stdout.readline())[0]
+            page = urllib.request.urlopen(address).read().decode()
+            script = re.search(r'src="\./(assets/[\w.-]+\.js)"', page)[1]
+            assert b"dcgan-studio" in urllib.request.urlopen(address + script).read()
+            told = json.loads(urllib.request.urlopen(address + "api/runs").read())
+            assert [run["name"] for run in told["runs"]] == ["one"]
+        finally:
+            process.terminate()
 
 
 def test_a_shell_completes_its_verbs_and_flags(dcgan, tmp_path, monkeypatch):

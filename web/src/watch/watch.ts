@@ -275,7 +275,7 @@ dcgan train photos/ --out ${feed.folder}/photos</code></pre>
         align-items: flex-start;
       }
       dcgan-runs {
-        flex: 0 0 15rem;
+        flex: 0 0 16.5rem;
         position: sticky;
         top: calc(3.25rem + var(--gap));
       }
