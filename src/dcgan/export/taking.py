@@ -32,8 +32,8 @@ def page(model: Model, single_file: bool) -> tuple[dict[str, bytes], float]:
     about, content, difference = _generator(model)
     held = {"about": about, "model": _packed(content)}
     scripts = {
-        "explorer.js": _built("take/explorer.js").decode(),
-        "program.js": f'const dcganProgram = "{_packed(_program())}";\n',
+        "explorer.js": built("take/explorer.js").decode(),
+        "program.js": f'const dcganProgram = "{_packed(program())}";\n',
         "generator.js": f"const dcganGenerator = {json.dumps(held)};\n",
     }
     if single_file:
@@ -47,12 +47,12 @@ def page(model: Model, single_file: bool) -> tuple[dict[str, bytes], float]:
 def web(model: Model) -> tuple[dict[str, bytes], float]:
     about, content, difference = _generator(model)
     return {
-        "generator.js": _built("take/generator.js"),
-        "generator.d.ts": _built("take/generator.d.ts"),
+        "generator.js": built("take/generator.js"),
+        "generator.d.ts": built("take/generator.d.ts"),
         "generator.json": json.dumps(about).encode(),
         "generator.onnx": content,
-        "onnxruntime.wasm": _program(),
-        "example.html": _built("take/example.html"),
+        "onnxruntime.wasm": program(),
+        "example.html": built("take/example.html"),
     }, difference
 
 
@@ -80,7 +80,7 @@ def _generator(model: Model) -> tuple[dict[str, Any], bytes, float]:
     return explorable.describe(model, made.layers, directions.kept(model)), made.content, difference
 
 
-def _built(name: str) -> bytes:
+def built(name: str) -> bytes:
     try:
         return (STATIC / name).read_bytes()
     except OSError:
@@ -91,10 +91,10 @@ def _built(name: str) -> bytes:
         ) from None
 
 
-def _program() -> bytes:
+def program() -> bytes:
     """onnxruntime as WebAssembly: the studio's page carries it under a name with a hash."""
     found = sorted((STATIC / "assets").glob("ort-wasm-simd-threaded-*.wasm"))
-    return _built(str(found[0].relative_to(STATIC)) if found else "assets/ort-wasm-simd-threaded.wasm")
+    return built(str(found[0].relative_to(STATIC)) if found else "assets/ort-wasm-simd-threaded.wasm")
 
 
 def _packed(content: bytes) -> str:
@@ -114,7 +114,7 @@ def _filled(model: Model, scripts: str) -> str:
         "title": f"{name}: a generator to explore",
         "about": f"DCGAN, {size} pixels, step {model.header.step:,}. It draws here, in this page; nothing is sent.",
     }
-    text = _built("take/page.html").decode()
+    text = built("take/page.html").decode()
     for key, words in said.items():
         text = text.replace("{{" + key + "}}", html.escape(words))
     return text.replace("{{scripts}}", scripts)

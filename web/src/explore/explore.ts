@@ -44,7 +44,7 @@ export class Explore extends LitElement {
       const program = fetch(wasm).then((response) => response.arrayBuffer());
       const known = await about(run);
       const generator = await Generator.load(known, await model(run, known.step), await program);
-      if (run === this.run) this.host = { generator, server: serverOf(run), without: "", addressed: true };
+      if (run === this.run) this.host = { generator, server: serverOf(run), without: "" };
     } catch (error) {
       if (run === this.run) this.trouble = error instanceof Error ? error.message : String(error);
     }

@@ -7,8 +7,6 @@ export interface Host {
   server: Server | null;
   /** Why there is no server, for those who miss what it does. */
   without: string;
-  /** Whether the explorer's state goes into an address, to be copied. */
-  addressed: boolean;
 }
 
 export interface Opinion {

@@ -1,5 +1,5 @@
 // The explorer to take along: one plain script, for an exported page (from a file, without any server) and for the
-// notebook's widget. `dcganExplorer.open(element, about, model, wasm)`; bytes come deflated and in base64.
+// notebook's widget. It leaves one name, `dcganExplorer`.
 import { Generator, type About } from "../core/generator.ts";
 import colours from "../theme.css?inline";
 import { nextTheme, setTheme, theme } from "../theme.ts";
@@ -9,9 +9,11 @@ import { type State, read, write } from "./state.ts";
 
 const WITHOUT = "it needs the studio, which has the run beside it (dcgan studio).";
 
-/** base64 of gzip -> bytes. */
-async function unpacked(base64: string): Promise<ArrayBuffer> {
-  const packed = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+type Packed = Parameters<typeof unpacked>[0];
+
+/** gzip, in base64 where a page is text -> bytes. */
+async function unpacked(packed: string | ArrayBufferView<ArrayBuffer>): Promise<ArrayBuffer> {
+  if (typeof packed === "string") packed = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
@@ -38,19 +40,46 @@ async function page(place: HTMLElement, about: About, model: string, wasm: strin
   });
 }
 
-/** In a page of another's: the state is the element's `state`, each change an event `go`. */
-async function widget(place: HTMLElement, about: About, model: string, wasm: string): Promise<Explorer> {
-  style(place);
-  return opened(place, about, model, wasm);
+/** What anywidget hands over: traits of the Python object (dcgan/studio/widget.py). */
+interface Traits {
+  get(name: "about"): About;
+  get(name: "generator" | "program"): DataView<ArrayBuffer>;
+  get(name: "state"): string;
+  set(name: "state", value: string): void;
+  save_changes(): void;
+  on(event: string, call: () => void): void;
+  off(event: string, call: () => void): void;
 }
 
-async function opened(place: HTMLElement, about: About, model: string, wasm: string): Promise<Explorer> {
+/** In a notebook: the state is a trait, so that Python sees it and sets it. */
+async function widget(place: HTMLElement, traits: Traits): Promise<() => void> {
+  style(place);
+  const explorer = await opened(place, traits.get("about"), traits.get("generator"), traits.get("program"));
+  let told = "";
+  const hear = () => {
+    if (traits.get("state") !== told) explorer.state = read(new URLSearchParams(traits.get("state")));
+  };
+  hear();
+  traits.on("change:state", hear);
+  let timer = 0;
+  explorer.addEventListener("go", (event) => {
+    told = String(write((event as CustomEvent<{ state: State }>).detail.state));
+    clearTimeout(timer); // a hand may be on a slider
+    timer = window.setTimeout(() => {
+      traits.set("state", told);
+      traits.save_changes();
+    }, 100);
+  });
+  return () => traits.off("change:state", hear);
+}
+
+async function opened(place: HTMLElement, about: About, model: Packed, wasm: Packed): Promise<Explorer> {
   const generator = await Generator.load(about, await unpacked(model), await unpacked(wasm));
   const explorer = document.createElement("dcgan-explorer") as Explorer;
-  explorer.host = { generator, server: null, without: WITHOUT, addressed: true };
+  explorer.host = { generator, server: null, without: WITHOUT };
   place.replaceChildren(explorer);
   return explorer;
 }
 
-export const dcganExplorer = { page, widget, read, write, theme, nextTheme, setTheme };
+export const dcganExplorer = { page, widget, theme, nextTheme, setTheme };
 (globalThis as Record<string, unknown>)["dcganExplorer"] = dcganExplorer;
