@@ -22,7 +22,7 @@ from dcgan import config, usage, verbs
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
-from dcgan.usage import Json, Out, Overwrite, Quiet, Whole
+from dcgan.usage import Json, Nproc, Out, Overwrite, Quiet, Whole
 
 app = App(
     name="dcgan",
@@ -122,7 +122,7 @@ def train(
     config_file: Annotated[Path | None, Parameter(name="--config")] = None,
     start_from: Annotated[Path | None, Parameter(name="--from")] = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
-    nproc: Annotated[int, Parameter(converter=usage.whole)] = 1,
+    nproc: Nproc = 1,
     studio: Annotated[bool, Parameter(negative="")] = False,
     json_out: Json = False,
     quiet: Quiet = False,
@@ -145,19 +145,14 @@ def train(
     dry_run
         Print the config, the networks and an estimate of time and memory; train nothing.
     nproc
-        Train in so many processes of this machine, which share each minibatch; for several machines, use torchrun.
+        Train in so many processes of this machine, which share each minibatch; for several machines: torchrun.
     studio
         Open a page in the browser that shows it learn, and stays open until Ctrl-C.
     """
-    from dcgan import about, distributed, planning, run
+    from dcgan import about, planning, run
 
-    if nproc < 1:
-        raise UserError(f"--nproc {nproc}: it must be 1 or more")
-    if nproc > 1 and not distributed.asked() and not dry_run:
-        sys.exit(distributed.launch(nproc, sys.argv[1:]))
-    distributed.join()
-    if distributed.rank():
-        if not dry_run and (stopped := run.follow(data)[1]):
+    if not dry_run and _rank_of(nproc):
+        if stopped := run.follow(data)[1]:
             sys.exit(128 + stopped)
         return
     console = Console(quiet=quiet, stderr=json_out)
@@ -189,6 +184,18 @@ def train(
         beside.stay(stopped)
     if stopped:
         sys.exit(128 + stopped)  # as shells count a process that a signal ended
+
+
+def _rank_of(nproc: int) -> int:
+    """This process's number among those that share the work. The first of --nproc starts them, waits and ends."""
+    from dcgan import distributed
+
+    if nproc < 1:
+        raise UserError(f"--nproc {nproc}: it must be 1 or more")
+    if nproc > 1 and not distributed.asked():
+        sys.exit(distributed.launch(nproc, sys.argv[1:]))
+    distributed.join()
+    return distributed.rank()
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
@@ -223,6 +230,8 @@ def sample(
     columns: Whole = None,
     last: Annotated[bool, Parameter(negative="")] = False,
     out: Out = None,
+    shards: Path | None = None,
+    nproc: Nproc = 1,
     overwrite: Overwrite = False,
     json_out: Json = False,
     quiet: Quiet = False,
@@ -253,14 +262,69 @@ def sample(
         From the last checkpoint, where the best one is kept too (train --evaluate-every).
     out
         A .png for a grid (or one picture), a folder for one file an image. [default: RUN/drawn/...png]
+    shards
+        For millions: a folder of .npy files of --count pictures; typed again, it goes on where it stopped.
+    nproc
+        Fill --shards with so many processes.
     """
     from dcgan import draw
 
-    console = Console(quiet=quiet, stderr=json_out)
     asked = draw.Asked(seeds, count, tuple(point or ()), best, of, class_, columns, last, off)
+    if shards:
+        if out or overwrite or not count or dataclasses.replace(asked, count=None, last=False) != draw.Asked():
+            raise UserError(
+                f"--shards {shards}: it takes --count N, --last and --nproc, and nothing else; drop the rest"
+            )
+        _write_shards(json_out, quiet, nproc, "pictures", run, count, shards, last)
+        return
+    if nproc != 1:
+        raise UserError(f"--nproc {nproc}: one process draws sheets and single files; add --shards FOLDER for millions")
+    console = Console(quiet=quiet, stderr=json_out)
     done = draw.draw(run, asked, out, overwrite, console)
     if json_out:
         print(json.dumps(done.as_json()))
+    else:
+        console.say(done.in_words())
+
+
+@app.command
+def features(
+    run: Path,
+    data: str,
+    /,
+    *,
+    out: Path,
+    last: Annotated[bool, Parameter(negative="")] = False,
+    nproc: Nproc = 1,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What D sees in pictures: all its convolutional maps, max-pooled to 4x4, as numbers for a classifier.
+
+    Parameters
+    ----------
+    run
+        A run's folder or a checkpoint file.
+    data
+        The pictures, as train takes them; prepared as the run's were.
+    out
+        A folder of .npy files, float32 [N, features]; typed again, it goes on where it stopped.
+    last
+        From the last checkpoint, where the best one is kept too (train --evaluate-every).
+    nproc
+        Fill it with so many processes.
+    """
+    _write_shards(json_out, quiet, nproc, "features", run, data, out, last)
+
+
+def _write_shards(json_out: bool, quiet: bool, nproc: int, kind: str, *words: Any) -> None:
+    rank = _rank_of(nproc)
+    from dcgan import shards
+
+    console = Console(quiet=quiet or bool(rank), stderr=json_out)
+    done = getattr(shards, kind)(*words, console)
+    if json_out and not rank:
+        print(json.dumps(dataclasses.asdict(done)))
     else:
         console.say(done.in_words())
 
@@ -389,6 +453,7 @@ def data(
             background=chosen.background,
             fast=chosen.fast,
             dedup=chosen.dedup,
+            dedup_by=chosen.dedup_by,
             stream=chosen.stream,
             progress=progress,
         )

@@ -21,7 +21,8 @@ from typing import Any
 from dcgan.errors import UserError, suggest
 
 Size = tuple[int, int]  # height, width in pixels
-PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup", "stream")  # settings of data.open
+# settings of data.open
+PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup", "dedup_by", "stream")
 OWN = ("network", "loss", "optimizer")  # may be a Python object of the user's: recorded as "own:its_name"
 
 
@@ -74,6 +75,11 @@ class Config:
     fast: bool = _picture(False, "decode JPEGs straight at the target size: quicker, a little softer")
     max_bad: float = _picture(0.1, "fraction of unreadable files above which nothing is trained", low=0, high=1)
     dedup: bool = _picture(False, "leave out exact and near duplicates")
+    dedup_by: str = _picture(
+        "pixels",
+        "found by their pixels, or by the bits of an autoencoder's codes, as the paper's: minutes more, and more found",
+        among=("pixels", "bits"),
+    )
     stream: bool = _picture(
         False, "decode pictures while training, not before; sets larger than the disk are streamed of themselves"
     )

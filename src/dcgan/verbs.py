@@ -509,7 +509,7 @@ def dedup(
     size
         The side at which they are prepared. [default: the data's own]
     steps
-        Minibatches that the autoencoder learns from. [default: 3000]
+        Minibatches that the autoencoder learns from. [default: 1500]
     seed
         Of the autoencoder, and of which copies are planted. [default: 0]
     out
@@ -528,3 +528,67 @@ def dedup(
     asked = {name: value for name, value in (("steps", steps), ("seed", seed)) if value is not None}
     found = experiment.compute(dataset, console=console, **asked)
     _show(result.keep(found, {".png": experiment.figure(found)}, None, out, overwrite), json_out, console)
+
+
+@_verb
+def guidelines(
+    data: str = "faces",
+    /,
+    *,
+    size: str | None = None,
+    minutes: float | None = None,
+    steps: Whole = None,
+    seeds: Whole = None,
+    only: list[str] | None = None,
+    preset: str | None = None,
+    count: Whole = None,
+    threads: Whole = None,
+    out: Out = None,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Section 3: each DCGAN rule broken in turn: score, collapse and samples of each. Goes on where it was stopped.
+
+    Parameters
+    ----------
+    data
+        Pictures in any form that `train` takes.
+    size
+        Side in pixels. [default: 32]
+    minutes
+        Of training, for each run. [default: 5]
+    steps
+        So many steps in place of a time.
+    seeds
+        Runs of each rule. [default: 2]
+    only
+        One of the rules, beside the full set, as the table names it; given several times.
+    preset
+        What the rules are broken in. [default: default]
+    count
+        Samples that are scored. [default: 3000]
+    threads
+        CPU threads. [default: one a core]
+    out
+        The folder of the runs, with the picture and its JSON. [default: runs/guidelines-DATA]
+    """
+    from dcgan.experiments import guidelines as experiment
+    from dcgan.experiments import result
+
+    console = Console(quiet=quiet, stderr=json_out)
+    if minutes is not None and steps is not None:
+        raise UserError("--minutes: --steps is given too, and one of them says how long; keep one")
+    where = out or Path("runs") / f"guidelines-{Path(data).name.partition(':')[0]}"
+    more = {"size": size, "preset": preset, "threads": threads}
+    found = experiment.compute(
+        data,
+        where,
+        length={"steps": steps} if steps else {"minutes": experiment.MINUTES if minutes is None else minutes},
+        seeds=experiment.SEEDS if seeds is None else seeds,
+        only=only or (),
+        count=experiment.COUNT if count is None else count,
+        settings={name: value for name, value in more.items() if value is not None},
+        console=console,
+    )
+    drawn = {".png": experiment.figure(found)}
+    _show(result.keep(found, drawn, None, where / "guidelines.png", overwrite=True), json_out, console)

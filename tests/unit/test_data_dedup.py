@@ -106,8 +106,8 @@ def test_left_out_of_a_folder(tmp_path: Path, home: Path) -> None:
     assert "duplicates" not in whole.facts
     unique = data.open(genuine.folder(tmp_path / "other", images), workers=0, dedup=True)
     assert unique.facts["duplicates"] == 0
-    with pytest.raises(UserError, match="--dedup exactly: no such method"):
-        data.open(folder, workers=0, max_bad=1, dedup="exactly")
+    with pytest.raises(UserError, match="--dedup-by exactly: no such method"):
+        data.open(folder, workers=0, max_bad=1, dedup=True, dedup_by="exactly")
 
 
 def test_labels_and_factors_follow() -> None:

@@ -25,15 +25,20 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import prepare
+from dcgan.errors import UserError
+from dcgan.files import write_whole
+
+from . import cache, prepare
 from .dataset import Dataset
 from .dedup import exact, first_of_each
 
 SIDE, CODE = 32, 128  # 3 x 32 x 32 = 3,072 numbers
 NOISE, DROPOUT = 0.05, 0.2  # standard deviation, of pixels in [0, 1]; share of the pixels that are left out
-STEPS, BATCH, RATE = 3000, 128, 1e-3
+STEPS, BATCH, RATE = 1500, 128, 1e-3
+DAMP = 0.3  # of the units' mean variance, added along each axis that whitening scales
 KEY, TABLES = 16, 32
 NEIGHBOURS = 24  # in a bucket, each picture is held against so many after it
+FEW = 200  # pictures below which nothing can be learned
 FALSE = 0.01  # the paper's 1 in 100
 TRIED = 5000  # pictures on which the likeness is chosen
 CHUNK = 1000
@@ -54,8 +59,8 @@ class Autoencoder(nn.Module):
 @dataclass(frozen=True)
 class Hashing:
     network: Autoencoder
-    middle: Tensor  # [CODE]: of each unit, what half of the pictures lie above
-    spread: Tensor  # [CODE]
+    middle: Tensor  # [CODE]: of the units before their rectifier, over the pictures
+    whiten: Tensor  # [CODE, CODE]: makes them all but uncorrelated, so that a bit says what no other does
     alike: float  # the cosine of two codes from which on they are one picture's
 
 
@@ -84,8 +89,10 @@ def train(dataset: Dataset, seed: int = 0, steps: int = STEPS, report: prepare.P
     network.requires_grad_(False)
     sample = np.sort(picked.permutation(len(dataset))[: max(TRIED, 100)])
     raw = network.encode(even(cropped(dataset.images[sample])))
-    untold = Hashing(network, raw.median(0).values, raw.std(0).clamp(min=1e-6), 1.0)
-    return Hashing(network, untold.middle, untold.spread, _chosen(dataset, untold, seed))
+    middle = raw.mean(0)
+    values, axes = torch.linalg.eigh(torch.cov(raw.T))
+    untold = Hashing(network, middle, axes * (values + DAMP * values.mean()).rsqrt(), 1.0)
+    return Hashing(network, untold.middle, untold.whiten, _chosen(dataset, untold, seed))
 
 
 def cropped(shown: np.ndarray) -> Tensor:
@@ -163,7 +170,7 @@ def _saved(one: np.ndarray, quality: int) -> np.ndarray:
 def codes(shown: np.ndarray, hashing: Hashing) -> Tensor:
     """float32 [N, CODE], each of length 1: its signs are the bits."""
     raw = hashing.network.encode(even(cropped(shown)))
-    return F.normalize((raw - hashing.middle) / hashing.spread, dim=1)
+    return F.normalize((raw - hashing.middle) @ hashing.whiten, dim=1)
 
 
 def _all_codes(dataset: Dataset, hashing: Hashing, report: prepare.Progress = prepare.silent) -> Tensor:
@@ -177,12 +184,13 @@ def _all_codes(dataset: Dataset, hashing: Hashing, report: prepare.Progress = pr
 def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
     """The least cosine at which, of a hundred pictures taken for copies, one is a stranger or fewer.
 
-    How near strangers come is told by the mirror: a mirrored picture is as natural as it was, and nothing in the set is
-    a copy of it but what is nearer still to the picture itself. (Decoys, as Elias & Gygi, 2007, use them for proteins.)
+    How near strangers come is told in two ways, and the nearer counts. By the mirror: a mirrored photograph is as
+    natural as it was, and what is a copy is nearer still to the picture itself (decoys, as Elias & Gygi, 2007, use them
+    for proteins). And by what is second nearest: where copies come in pairs, that is a stranger.
     """
     rows = np.sort(np.random.default_rng(seed + 1).permutation(len(dataset))[:TRIED])
     whole = _all_codes(dataset, hashing)
-    taken, strange = torch.empty(len(rows)), torch.empty(len(rows))
+    taken, second, strange = (torch.empty(len(rows)) for _ in range(3))
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         shown = dataset.images[part]
@@ -190,12 +198,29 @@ def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
         ours[torch.arange(len(part)), torch.from_numpy(part)] = 1.0
         strange[start : start + len(part)] = torch.where(mirrored > ours, mirrored, -1.0).amax(1)
         ours[torch.arange(len(part)), torch.from_numpy(part)] = -1.0
-        taken[start : start + len(part)] = ours.amax(1)
+        taken[start : start + len(part)], second[start : start + len(part)] = ours.topk(2).values.T
     for at in torch.linspace(0.5, 1, 501):
-        false, all_ = (strange >= at).sum(), (taken >= at).sum()
-        if false <= FALSE * all_ and all_:
+        false, all_ = max((strange >= at).sum(), (second >= at).sum()), (taken >= at).sum()
+        if all_ and false <= FALSE * all_:
             return float(at)
     return 1.0
+
+
+def found(dataset: Dataset, report: prepare.Progress = prepare.silent) -> np.ndarray:
+    """`duplicates` of what is learned here; kept in the cache, since that takes minutes."""
+    if len(dataset) < FEW:
+        raise UserError(
+            f"--dedup-by bits: codes are learned from {FEW} pictures or more, and {dataset.name} has {len(dataset)}; "
+            "use --dedup-by pixels"
+        )
+    path = cache.home() / "prepared" / f"{dataset.name}-{dataset.fingerprint[:16]}-bits-of.npy"
+    if not path.is_file():
+        of = duplicates(dataset, train(dataset, report=report), report)
+        content = io.BytesIO()
+        np.save(content, of)
+        with cache.writing(path.parent):
+            write_whole(path, content.getvalue())
+    return np.load(path)
 
 
 def duplicates(dataset: Dataset, hashing: Hashing, report: prepare.Progress = prepare.silent) -> np.ndarray:

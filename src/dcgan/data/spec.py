@@ -40,7 +40,8 @@ def open_data(
     background: str | tuple[int, int, int] = "white",
     fast: bool = False,
     max_bad: float = 0.1,
-    dedup: bool | str = False,
+    dedup: bool = False,
+    dedup_by: str = "pixels",
     stream: bool = False,
     seed: int = 0,
     workers: int | None = None,
@@ -67,16 +68,20 @@ def open_data(
         raise UserError(
             "--dedup: to compare all pictures they have to be prepared, and these are streamed; leave one out"
         )
-    return _deduplicated(dataset, dedup, how.report) if dedup else dataset
+    return _deduplicated(dataset, dedup_by, how.report) if dedup else dataset
 
 
-def _deduplicated(dataset: Dataset, method: bool | str, report: Progress) -> Dataset:
-    """Without duplicates. (The paper's own method needs torch, and so belongs to who calls: `dedup.leave_out`.)"""
+def _deduplicated(dataset: Dataset, by: str, report: Progress) -> Dataset:
+    """Without duplicates."""
     from . import dedup
 
-    if method not in (True, "perceptual"):
-        raise UserError(f"--dedup {method}: no such method here{suggest(str(method), ['perceptual'])}")
-    return dedup.leave_out(dataset, dedup.duplicates(dataset, report), "perceptual", report)
+    if by == "pixels":
+        return dedup.leave_out(dataset, dedup.duplicates(dataset, report), "perceptual", report)
+    if by == "bits":
+        from . import hashing  # which learns, and so needs torch
+
+        return dedup.leave_out(dataset, hashing.found(dataset, report), "bits", report)
+    raise UserError(f"--dedup-by {by}: no such method{suggest(by, ['pixels', 'bits'])}")
 
 
 def find(

@@ -24,7 +24,6 @@ from dcgan.metrics.result import Figure
 from dcgan.plots import Row
 
 SHARE = 0.1  # so many copies are planted, in parts of the set
-FEW = 200  # pictures below which nothing can be learned
 SHOWN = 10
 KINDS = ("cropped", "JPEG", "light", "shifted")  # in the order of hashing.copies
 
@@ -44,8 +43,8 @@ def compute(
 ) -> Result:
     console = console or Console(quiet=True)
     n = len(dataset)
-    if n < FEW:
-        raise UserError(f"{dataset.name}: it has {n} pictures, and codes are learned from {FEW} or more")
+    if n < hashing.FEW:
+        raise UserError(f"{dataset.name}: it has {n} pictures, and codes are learned from {hashing.FEW} or more")
     rows = np.sort(np.random.default_rng(seed).permutation(n)[: int(SHARE * n)])
     planted = np.concatenate([np.asarray(dataset.images), hashing.copies(dataset.images[rows], seed)])
     whole = replace(dataset, images=planted, labels=None, factors={}, folder=None, fingerprint="planted")
