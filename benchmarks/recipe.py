@@ -133,24 +133,25 @@ def screen_shares(found: Sequence[dict]) -> dict[str, dict[str, float]]:
     return shares
 
 
+ABOUT = f"""# The recipe
+
+Made by `python benchmarks/recipe.py write` from `docs/results/recipe.json`; `python benchmarks/recipe.py` goes on
+with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 5 minutes of two cores, that is
+10 core-minutes, for as many steps as its speed allows, measured in turns with `tutorial`. One seed each.
+
+{PROTOCOL}.
+
+## The screen
+"""
+
+
 def write() -> None:
     """docs/recipe.md."""
     write_whole(ROOT / "docs" / "recipe.md", page(rows("screen"), rows("final")).encode())
 
 
 def page(screen: Sequence[dict], final: Sequence[dict]) -> str:
-    lines = [
-        "# The recipe",
-        "",
-        "Made by `python benchmarks/recipe.py write` from `docs/results/recipe.json`; `python benchmarks/recipe.py` goes on",
-        "with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 5 minutes of two cores (10",
-        "core-minutes), for as many steps as its speed allows, which is measured in turns with `tutorial`. One seed each.",
-        "",
-        f"{PROTOCOL}.",
-        "",
-        "## The screen",
-        "",
-    ]
+    lines = [ABOUT]
     lines += _table(screen) if screen else ["Not run yet."]
     missing = [f"{data}: {name}" for data in SCREEN for name in RECIPES
                if not any((row["data"], row["recipe"]) == (data, name) for row in screen)]  # fmt: skip

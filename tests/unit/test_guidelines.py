@@ -1,0 +1,151 @@
+"""dcgan guidelines: every rule breaks what it says and nothing else; a table of tiny runs; and going on with it."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dcgan import algorithm, networks
+from dcgan.config import Config
+from dcgan.errors import UserError
+from dcgan.experiments import guidelines
+from dcgan.experiments.guidelines import BROKEN, KEPT, RULES, Judged
+from dcgan.losses import LOSSES
+
+
+def pair(rule):
+    c = Config(size=(32, 32), channels=3, width=4, m=4, **RULES[rule])
+    return c, algorithm.fresh(c)
+
+
+def kinds(network, kind):
+    return [module for module in network.modules() if isinstance(module, kind)]
+
+
+def test_the_full_set_is_the_paper_s():
+    _, state = pair(KEPT)
+    assert not kinds(state.D, networks.PooledConv2d)
+    assert {conv.stride for conv in kinds(state.D, nn.Conv2d)} == {(2, 2)}
+    assert {conv.stride for conv in kinds(state.G, nn.ConvTranspose2d)} == {(2, 2)}
+    assert len(kinds(state.G, networks.BatchNorm)) == 3  # all but the output, and of D all but the first
+    assert len(kinds(state.D, networks.BatchNorm)) == 2
+    assert len(kinds(state.G, nn.ReLU)) == 3
+    assert len(kinds(state.D, nn.LeakyReLU)) == 3
+    assert len(kinds(state.G, nn.Tanh)) == 1
+    assert len(kinds(state.G, nn.Linear)) == len(kinds(state.D, nn.Linear)) == 1  # the projection, and the logit
+
+
+# network -> module -> how many more (or fewer) than the full set has
+CHANGES = {
+    "max-pooling in D": {("D", networks.PooledConv2d): 3},
+    "upsampling in G": {("G", nn.ConvTranspose2d): -3, ("G", nn.Conv2d): 3},
+    "both: no strides": {("D", networks.PooledConv2d): 3, ("G", nn.ConvTranspose2d): -3},
+    "no batch norm in G": {("G", networks.BatchNorm): -3, ("D", networks.BatchNorm): 0},
+    "no batch norm in D": {("D", networks.BatchNorm): -2, ("G", networks.BatchNorm): 0},
+    "no batch norm": {("D", networks.BatchNorm): -2, ("G", networks.BatchNorm): -3},
+    "batch norm on G's output": {("G", networks.BatchNorm): 1},
+    "batch norm on D's first layer": {("D", networks.BatchNorm): 1},
+    "dense hidden layers": {("G", nn.Linear): 1, ("D", nn.Linear): 1},
+    "sigmoid for tanh": {("G", nn.Tanh): -1, ("G", nn.Sigmoid): 1},
+    "LeakyReLU in G": {("G", nn.ReLU): -3, ("G", nn.LeakyReLU): 3, ("D", nn.LeakyReLU): 0},
+    "ReLU in D": {("D", nn.LeakyReLU): -3, ("D", nn.ReLU): 3, ("G", nn.ReLU): 0},
+    "rectifiers exchanged": {("D", nn.LeakyReLU): -3, ("G", nn.LeakyReLU): 3},
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_rule_breaks_what_it_says(rule):
+    _, whole = pair(KEPT)
+    c, state = pair(rule)
+    for (player, kind), more in CHANGES[rule].items():
+        assert len(kinds(getattr(state, player), kind)) == len(kinds(getattr(whole, player), kind)) + more
+    batch = lambda i: (torch.rand(4, 3, 32, 32) * 2 - 1, None)  # noqa: E731
+    for progress in itertools.islice(algorithm.train(c, state, batch, LOSSES[c.loss]), 2):
+        assert all(map(torch.isfinite, progress))
+    assert state.G(torch.zeros(2, c.z_dim)).shape == (2, 3, 32, 32)
+
+
+def test_a_pooled_convolution_by_hand():
+    """A 3x3 kernel that is 1 in its middle leaves the picture; the largest of each 2x2 is taken."""
+    layer = networks.PooledConv2d(1, 1, 4, bias=False)
+    layer.weight.data = torch.zeros(1, 1, 3, 3)
+    layer.weight.data[0, 0, 1, 1] = 1
+    x = torch.tensor([[[[1.0, 2, -3, -4], [4, 3, -5, -6]]]])
+    assert layer(x).tolist() == [[[[4.0, -3.0]]]]
+
+
+def run_of(rule, fid, seed=0, recall=0.5, diversity=0.9):
+    return Judged(rule, seed, 100, fid, fid / 1000, recall, diversity, (), np.zeros((8, 8, 8, 3), np.uint8))
+
+
+def told(*runs):
+    protocol = {"measure": "FID"}
+    return guidelines._found(runs), {one.name: one for one in guidelines._figures(runs, protocol, "0-1")}
+
+
+def test_what_it_says():
+    """The full set is best, or the exception is named; a tie is none."""
+    kept = [run_of(KEPT, 100, 0), run_of(KEPT, 110, 1)]
+    said, figures = told(*kept, run_of("no batch norm", 300, 0, recall=0.05), run_of("no batch norm", 280, 1))
+    assert said == (
+        "the full set scores 105.0, and none of 1 broken ones is better; the worst is no batch norm (290.0); "
+        "collapsed: no batch norm"
+    )
+    assert list(figures) == [KEPT, "no batch norm"]  # the best first
+    assert (figures[KEPT].value, figures[KEPT].ok, figures["no batch norm"].ok) == (105, True, None)
+    assert figures["no batch norm"].error == pytest.approx(np.std([300, 280], ddof=1))
+    assert figures["no batch norm"].protocol["settings"] == {"norm_G": "none", "norm_D": "none"}
+    said, figures = told(*kept, run_of("upsampling in G", 80, 0), run_of("upsampling in G", 90, 1))
+    assert "better are upsampling in G (85.0)" in said
+    assert figures[KEPT].ok is False
+    assert "none collapsed" in said
+    said, figures = told(*kept, run_of("ReLU in D", 104, 0), run_of("ReLU in D", 102, 1))
+    assert "none of 1 broken ones is better" in said
+    assert figures[KEPT].ok is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"only": ["no batch nrom"]}, "--only no batch nrom: there is no such rule; did you mean 'no batch norm'?"),
+        ({"seeds": 0}, "--seeds 0: it must be a whole number of 1 or more"),
+        ({"count": 5}, "--count 5: nothing can be told from so few; ask for 20 or more"),
+    ],
+)
+def test_what_cannot_be(asked, sentence, tmp_path):
+    with pytest.raises(UserError) as caught:
+        guidelines.compute("faces:48", tmp_path / "runs", **asked)
+    assert str(caught.value) == sentence
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_table_and_going_on_with_it(tmp_path, monkeypatch, cli):
+    """A quick form of the whole: two rules, one seed; the second time nothing is trained or judged again."""
+    where = tmp_path / "runs"
+    words = ["guidelines", "faces:48", "--size", 8, "--steps", 2, "--seeds", 1, "--only", "no batch norm"]
+    words += ["--count", 20, "--threads", 1, "--out", where]
+    first = cli(*words, "--json")
+    assert first.code == 0, first.err
+    found = first.json
+    assert [(one["rule"], one["seed"], one["steps"]) for one in found["runs"]] == [
+        (KEPT, 0, 2),
+        ("no batch norm", 0, 2),
+    ]
+    assert all(one["fid"] > 0 and one["collapsed"] for one in found["runs"])  # after two steps
+    assert found["files"] == [str(where / "guidelines.png"), str(where / "guidelines.json")]
+    drawn = (where / "guidelines.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+
+    def again(*_):
+        pytest.fail("it was trained, or judged, again")
+
+    monkeypatch.setattr(guidelines.run, "train", again)
+    monkeypatch.setattr(guidelines, "evaluate", again)
+    assert cli(*words, "--json").json == found
+    assert (where / "guidelines.png").read_bytes() == drawn
+    other = cli(*words, "--preset", "tutorial")
+    assert other.code == 2
+    assert "width: the checkpoint has 32, you asked for 64" in other.err
