@@ -2,7 +2,7 @@
 stand on both sides. For labelled sets it reads the class, for the built-in pictures every factor they were drawn from.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -42,18 +42,28 @@ def learned(judged: Subject, console: Console) -> Reader:
     """A reader of the classes, or of the factors that the pictures were drawn from; kept in the cache."""
     dataset, (name, _) = judged.reference, parsed(judged.spec)
     if name in pictures.FACTORS:
-        images, factors = pictures.draw(name, range(TAUGHT), reader.SIDE, seed=TEACHER)
-        truth = reader.truths(name, factors)
-    elif dataset.labels is not None:
-        order = data.Stream(dataset, TEACHER).order(0)[:TAUGHT]
-        images, truth = dataset.images[order], {"class": dataset.labels[order]}
-    else:
+        return of_factors(name, console)
+    if dataset.labels is None:
         raise UserError(
             f"--metrics truth: {judged.spec} has neither classes nor known factors, so there is nothing to read off; "
             "put each class in a folder of its own, or leave it out"
         )
+    order = data.Stream(dataset, TEACHER).order(0)[:TAUGHT]
+    return _kept(name, dataset.images[order], {"class": dataset.labels[order]}, console)
+
+
+def of_factors(name: str, console: Console, taught: int = TAUGHT, **how: int) -> reader.Reader:
+    """A reader of what the built-in pictures of this name were drawn from; `how`: see Reader.train."""
+    with console.data_progress() as progress:
+        drawn = data.open(f"{name}:{taught}", size=how.get("side", reader.SIDE), seed=TEACHER, progress=progress)
+    return _kept(name, drawn.images, reader.truths(name, drawn.factors), console, **how)
+
+
+def _kept(
+    name: str, images: np.ndarray, truth: Mapping[str, np.ndarray], console: Console, **how: int
+) -> reader.Reader:
     with console.progress(f"learning to read {name}", None):
-        return reader.Reader.kept(cache.home() / "readers", images, truth)
+        return reader.Reader.kept(cache.home() / "readers", images, truth, **how)
 
 
 class Reading(NamedTuple):
