@@ -1,6 +1,7 @@
 """Files are written whole or not at all; a lock dies with its holder."""
 
 import os
+import platform
 import signal
 import stat
 import subprocess
@@ -130,3 +131,34 @@ def test_a_lock_where_nothing_can_be_written(tmp_path):
         pytest.fail("there is no such place")
     assert not files.held(tmp_path / "file" / ".lock")
     assert not files.held(Path(tmp_path))  # a folder is no lock
+
+
+def test_a_lock_says_who_holds_it(tmp_path):
+    path = tmp_path / "lock"
+    assert files.holder(path) is None
+    with files.lock(path, "held"):
+        assert files.holder(path) == (os.getpid(), platform.node())
+        with pytest.raises(UserError), files.lock(path, "held", patience=0):
+            pass
+        assert files.held(path)
+    assert files.holder(path) is None  # whoever held it last
+    assert not files.held(path)
+    code = "import sys; from dcgan import files\nwith files.lock(sys.argv[1], ''): print(flush=True); sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        other.stdout.readline()
+        assert files.holder(path) == (other.pid, platform.node())
+        path.write_bytes(b"\nnobody knows")
+        assert files.holder(path) is None
+        assert files.held(path)
+    finally:
+        other.communicate()
+
+
+def test_to_ask_for_a_lock_leaves_no_trace(tmp_path):
+    path = tmp_path / "lock"
+    assert not files.held(path)
+    assert os.listdir(tmp_path) == []
+    path.write_bytes(b"as it was")
+    assert not files.held(path)
+    assert path.read_bytes() == b"as it was"

@@ -403,6 +403,50 @@ def test_nonsense_on_the_live_line_is_passed_over(client):
         assert told["samples"]["steps"] == [0, 10]
 
 
+# ... and decoded as carefully as data
+
+
+def bomb() -> bytes:
+    """A PNG of few bytes that would be 40,000 x 40,000 pixels."""
+    import struct
+    import zlib
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+def test_a_picture_that_is_dropped_in_is_decoded_as_carefully_as_data(client, runs, tmp_path):
+    good = (runs / "one/samples/000010.png").read_bytes()
+    before = sorted(path for path in tmp_path.rglob("*"))
+    octets = {"content-type": "application/octet-stream"}
+    where = "/api/explore/invert?run=one&name=x"
+    strange = {
+        "empty": b"",
+        "cut": good[: len(good) // 2],
+        "bomb": bomb(),
+        "text": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        "code": b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR.",
+        "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch pwned) (w) file\n",
+        "list": b"/etc/passwd\n",
+    }
+    for what, content in strange.items():
+        answer = client.post(where, content=content, headers=octets)
+        assert answer.status_code == 400, what
+        assert answer.json()["error"], what
+    assert client.post(where, content=good, headers={"content-type": "multipart/form-data"}).status_code == 415
+    assert client.post(where, content=good, headers=octets | {"origin": "http://evil.example"}).status_code == 403
+    assert client.post(where, content=bytes(guard.BODY + 1), headers=octets).status_code == 413
+    assert client.post(where.replace("one", "../elsewhere"), content=good, headers=octets).status_code == 404
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+    for what in ("opinion", "maps"):  # these take pixels, just so many of them
+        assert client.post(f"/api/explore/{what}?run=one", content=bytes(5), headers=octets).status_code == 400
+
+
 # No outside request at all, and what the browser may do
 
 

@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds for trainings to save when the studio ends
 def stop(folder: Folder) -> None:
     """Ask whoever trains it to save and end."""
     found = files.holder(folder.lock_file)
-    if found is None:
+    if found is None or found[0] <= 1:  # numbers by which a signal would reach many
         if folder.training():
             raise UserError(f"{folder.path}: what trains it does not say who it is; stop it where it was started")
         raise UserError(f"{folder.path}: nothing trains it now")

@@ -5,12 +5,10 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 export const count = (value: number): string => whole.format(value);
 
-/** Three digits that count: 0.0123, 1.23, 123, 12,300. */
+/** Three digits that count: 0.0123, 1.23, 99.5, 12,300. */
 export function short(value: number | null | undefined): string {
   if (value == null) return "–";
-  const size = Math.abs(value);
-  if (size >= 100 || value === 0) return whole.format(value);
-  return size >= 1 ? value.toFixed(2) : value.toPrecision(Math.max(1, Math.min(3, 3 + Math.ceil(Math.log10(size)))));
+  return Math.abs(value) >= 100 || value === 0 ? whole.format(value) : value.toPrecision(3);
 }
 
 export function duration(seconds: number | null | undefined): string {
