@@ -24,6 +24,7 @@ Out = Annotated[Path | None, Parameter(name="--out")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout, nothing else.")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
 Whole = Annotated[int | None, Parameter(converter=whole)]
+Nproc = Annotated[int, Parameter(converter=whole)]
 Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that is there.")]
 
 

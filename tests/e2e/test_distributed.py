@@ -17,7 +17,7 @@ from torch.nn import functional as F
 import dcgan
 from dcgan import checkpoint, networks
 from dcgan.folder import Folder
-from support import FACES, TINY, differing, flags, log, reports, until
+from support import FACES, TINY, differing, flags, log, reports, tree, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -143,6 +143,19 @@ def test_what_cannot_be_shared_is_said_once(dcgan_command, tmp_path):
     sentence = "dcgan: --m 9: 2 processes share each minibatch evenly; ask for a multiple of that\n"
     assert (done.code, done.err) == (2, sentence)
     assert not (tmp_path / "run").exists()
+
+
+def test_pictures_are_shared_out(trained, dcgan_command, tmp_path):
+    words = ["sample", trained, "--count", 70_000, "--shards", tmp_path / "many"]
+    done = dcgan_command(*words, "--nproc", 2)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"{tmp_path / 'many'}: 70,000 rows in 2 files of 65,536\n")
+    made = tree(tmp_path)
+    assert sorted(made) == ["many", "many/000000000.npy", "many/000065536.npy", "many/shards.json"]
+    last = np.load(tmp_path / "many" / "000065536.npy", mmap_mode="r")
+    assert np.array_equal(last[-40:], dcgan.load(trained).sample(range(69_960, 70_000)))
+    assert dcgan_command(*words).code == 0
+    assert tree(tmp_path) == made  # nothing twice
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ SOURCE = Path(dcgan.__file__).parent
 FLOORS = [
     {"errors", "files", "config", "images", "latents", "losses", "distributed", "console", "hub", "diagnosis"},
     {"networks", "mlp", "layers", "augment", "data"},
-    {"algorithm"},
+    {"algorithm", "vae"},
     {"checkpoint"},
     {"folder"},
     {"sample"},
-    {"draw", "metrics", "plots", "about", "doctor"},
+    {"draw", "shards", "metrics", "plots", "about", "doctor"},
     {"planning"},
     {"run"},
     {"estimate", "experiments", "export"},

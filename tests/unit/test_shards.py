@@ -1,0 +1,67 @@
+"""Rows in numbered files: each once, whole, the same whoever made it, and gone on with after a stop."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import dcgan
+from dcgan import data, shards
+from dcgan.console import Console
+from dcgan.errors import UserError
+from support import FACES, log, tree
+
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(shards, "ROWS", 32)
+
+
+def test_pictures_of_seeds(trained, tmp_path):
+    done = shards.pictures(trained, 100, tmp_path / "many", False, QUIET)
+    assert (done.rows, done.shards, done.rows_a_shard) == (100, 4, 32)
+    names = ["000000000.npy", "000000032.npy", "000000064.npy", "000000096.npy", "shards.json"]
+    assert sorted(os.listdir(tmp_path / "many")) == names
+    assert np.array_equal(shards.read(tmp_path / "many"), dcgan.load(trained).sample(range(100)))
+    assert json.loads((tmp_path / "many" / "shards.json").read_text())["step"] == log(trained)[-1]["step"]
+
+
+def test_what_is_there_is_not_made_again(trained, tmp_path):
+    shards.pictures(trained, 100, tmp_path / "many", False, QUIET)
+    whole = shards.read(tmp_path / "many")
+    (tmp_path / "many" / "000000032.npy").unlink()
+    before = tree(tmp_path)
+    shards.pictures(trained, 110, tmp_path / "many", False, QUIET)  # more of them: the last file grows
+    after = tree(tmp_path)
+    assert {name for name in after if before.get(name) != after[name] and after[name]} == {
+        "many/000000032.npy",
+        "many/000000096.npy",
+    }
+    assert len(shards.read(tmp_path / "many")) == 110
+    assert np.array_equal(shards.read(tmp_path / "many")[:100], whole)
+
+
+def test_features_of_pictures(trained, tmp_path):
+    done = shards.features(trained, FACES, tmp_path / "seen", False, QUIET)
+    model = dcgan.load(trained)
+    faces = data.open(FACES, size=model.config.size)
+    assert np.array_equal(shards.read(tmp_path / "seen"), model.features(faces.images))
+    assert done.rows == len(faces)
+
+
+def test_other_rows_are_kept_out(trained, tmp_path):
+    shards.pictures(trained, 3, tmp_path / "many", False, QUIET)
+    before = tree(tmp_path)
+    with pytest.raises(UserError, match="other rows lie there"):
+        shards.features(trained, FACES, tmp_path / "many", False, QUIET)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(UserError, match="something else is there"):
+        shards.pictures(trained, 3, tmp_path / "mine", False, QUIET)
+    with pytest.raises(UserError, match="--count 0"):
+        shards.pictures(trained, 0, tmp_path / "none", False, QUIET)
+    assert {name: about for name, about in tree(tmp_path).items() if name.startswith("many")} == before
+    assert not (tmp_path / "none").exists()
