@@ -14,6 +14,7 @@ FIGURES = (
     "fuzz",
     "million",
     "studio",
+    "drag",
 )  # each a module here with main(): what it shows is its first line
 
 

@@ -128,7 +128,7 @@ class Workbench:
             found = invert.invert(model, _decoded(model, content), steps=DESCENT)
             held, number = folder.points(), 1
             free = name
-            while free in held and not np.array_equal(np.float32(held[free]), found.z):
+            while free in held and not np.array_equal(np.asarray(held[free], np.float32), found.z):
                 free, number = f"{name}-{number + 1}", number + 1
             folder.save_point(free, found.z)
             return {
