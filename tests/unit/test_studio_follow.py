@@ -147,7 +147,7 @@ def test_a_log_is_only_read_never_believed(run, followed):
     json.dumps([said, followed.brief(), list(followed.findings)], allow_nan=False)
 
 
-def test_findings_scores_and_sittings_are_kept_apart(run, followed):
+def test_findings_and_scores_are_kept_apart(run, followed):
     write(
         run,
         {"event": "start", "step": 0},
@@ -162,7 +162,9 @@ def test_findings_scores_and_sittings_are_kept_apart(run, followed):
     )
     followed.look()
     assert list(followed.findings) == [{"step": 5, "name": "D-won", "words": "It won."}]
-    assert [line["event"] for line in followed.sittings] == ["start", "resume"]
+    write(run, {"event": "recover", "step": 5, "name": "D-won", "at": 1250, "words": "D wins.", "recoveries": 1})
+    followed.look()
+    assert followed.findings[-1]["words"] == "it went back from step 1,250, after this: D wins."
     assert followed.best == {"step": 10, "score": 2.0, "metric": "FID"}
     assert followed.scores.since(0)["score"]["mean"] == [3.0, 2.0, 4.0]
     assert steps(followed.curves) == [5]

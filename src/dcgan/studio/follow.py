@@ -29,7 +29,7 @@ CHUNK = 2**18  # bytes of the log read at a time
 LONGEST = 2**16  # bytes of a line; a longer one is none of ours
 TAIL = 256  # bytes before where we stopped, by which a rewritten log is told
 PACE = 120.0  # seconds of training that the time left is reckoned from
-NOTES = 200  # findings, and sittings, that are kept
+FINDINGS = 200  # that are kept
 SETTLED = 2.0  # seconds after which a folder's time says truly whether something was added
 
 
@@ -123,16 +123,17 @@ class Followed:
         self.samples = Samples(library, folder.samples)
         self._log = Log(library, folder.log_file)
         self._kept: dict[Path, tuple[tuple[int, int, int], Any]] = {}
+        self.epoch = 0  # counts the logs that were begun anew
         self._reset()
 
     def _reset(self) -> None:
+        self.epoch += 1
         self.curves.clear()
         self.scores.clear()
         self.metric: str | None = None
         self.best: dict[str, Any] | None = None
-        self.findings: deque[dict[str, Any]] = deque(maxlen=NOTES)
-        self.sittings: deque[dict[str, Any]] = deque(maxlen=NOTES)
-        self.notes = 0  # how many findings and sittings there were
+        self.findings: deque[dict[str, Any]] = deque(maxlen=FINDINGS)
+        self.found = 0  # how many there were
         self._pace: deque[tuple[int, float]] = deque()
 
     def look(self) -> None:
@@ -161,10 +162,12 @@ class Followed:
             elif event == "finding":
                 words = {name: str(line.get(name, ""))[:2000] for name in ("name", "words")}
                 self.findings.append({"step": int(step), **words})
-                self.notes += 1
-            elif event in ("start", "resume", "finish", "recover"):
-                self.sittings.append({"event": event, "step": int(step)})
-                self.notes += 1
+                self.found += 1
+            elif event == "recover":
+                what, at = str(line.get("name", ""))[:100], _number(line.get("at"))
+                words = f"it went back from step {at:,.0f}, after this: {str(line.get('words', ''))[:2000]}"
+                self.findings.append({"step": int(step), "name": what, "words": words})
+                self.found += 1
         self.curves.add(np.array(rows).reshape(-1, 1 + len(CURVES)))
         self.scores.add(np.array(scores).reshape(-1, 2))
 

@@ -128,9 +128,9 @@ class Line:
                     "versions": samples.versions[start:],
                 }
                 told["samples"] = now
-            if "notes" not in told or told["notes"] != (run.curves.epoch, run.notes):
-                parts["findings"], parts["sittings"] = list(run.findings), list(run.sittings)
-                told["notes"] = run.curves.epoch, run.notes
+            if told.get("findings") != (run.epoch, run.found):
+                parts["findings"] = list(run.findings)
+                told["findings"] = run.epoch, run.found
             if parts:
                 parts["metric"], parts["best"] = run.metric, run.best
         return parts

@@ -72,7 +72,6 @@ export interface RunMessage {
   scores?: PointsPart;
   samples?: { from: number; steps: number[]; versions: number[] };
   findings?: Finding[];
-  sittings?: { event: string; step: number }[];
   metric?: string | null;
   best?: Score | null;
 }
@@ -85,7 +84,6 @@ export class Run {
   scores = new Points();
   samples = { steps: [] as number[], versions: [] as number[] };
   findings: Finding[] = [];
-  sittings: { event: string; step: number }[] = [];
   metric: string | null = null;
   best: Score | null = null;
 
@@ -102,7 +100,6 @@ export class Run {
       this.samples.versions.splice(from, Infinity, ...versions);
     }
     if (message.findings) this.findings = message.findings;
-    if (message.sittings) this.sittings = message.sittings;
     if (message.metric !== undefined) this.metric = message.metric;
     if (message.best !== undefined) this.best = message.best;
   }
