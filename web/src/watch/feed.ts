@@ -15,6 +15,7 @@ export class Feed extends EventTarget {
   private socket?: WebSocket;
   private tries = 0;
   private timer = 0;
+  private shown = -Infinity; // when a change was told last
   private closed = false;
 
   open(): void {
@@ -74,12 +75,15 @@ export class Feed extends EventTarget {
     this.changed();
   }
 
+  /** The first change is shown at once, those that follow it closely together. */
   private changed(): void {
     if (this.timer) return;
+    const wait = Math.max(0, this.shown + FRESH * 1000 - performance.now());
     this.timer = window.setTimeout(() => {
       this.timer = 0;
+      this.shown = performance.now();
       this.dispatchEvent(new Event("change"));
-    }, FRESH * 1000);
+    }, wait);
   }
 }
 
