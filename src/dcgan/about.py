@@ -59,11 +59,14 @@ def run_in_words(found: Mapping[str, Any]) -> list[str]:
     last = found["last"]
     shape = f"{_sides(found['size'])}, {COLOURS[found['channels']]}"
     lines = [f"{found['path']}: {found['data']}, {shape}, preset {found['preset']}", f"  {_progress(found)}"]
-    if last:
+    if last and found["config"]["network"] == "vae":
+        lines.append(f"  losses       KL {last['loss_D']:.1f} nats a picture, -log p(x|z) {last['loss_G']:.0f}")
+    elif last:
         lines.append(
             f"  losses       D {last['loss_D']:.3f}, G {last['loss_G']:.3f}; "
             f"D(x) {last['D_x']:.2f}, D(G(z)) {last['D_Gz']:.2f} (1/2 each at equilibrium)"
         )
+    if last:
         lines.append(f"  speed        {last['images_per_s']:.0f} images/s; {clock(last['seconds'])} of training so far")
     if best := found["best"]:
         lines.append(f"  score        {best['metric']} {best['score']:.4f} at its best, step {best['step']:,}")

@@ -21,7 +21,11 @@ from dcgan.losses import Loss
 
 Batch = Callable[[int], tuple[Tensor, Tensor | None]]  # the number of a minibatch -> its x and labels y
 Optimizers = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
-NETWORKS = {"dcgan": (networks.Generator, networks.Discriminator), "mlp": (mlp.Generator, mlp.Discriminator)}
+NETWORKS = {
+    "dcgan": (networks.Generator, networks.Discriminator),
+    "mlp": (mlp.Generator, mlp.Discriminator),
+    "vae": (networks.Generator, networks.Encoder),
+}
 
 
 @dataclass

@@ -137,7 +137,7 @@ def train(
     out
         The run's folder. [default: runs/DATA-SIZE]
     preset
-        default, paper, tutorial, svhn, mnist or goodfellow; flags change single settings of it.
+        default, paper, tutorial, svhn, mnist, goodfellow or vae; flags change single settings of it.
     config_file
         A TOML file of settings, named as the flags are; flags count more.
     start_from

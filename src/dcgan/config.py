@@ -87,7 +87,11 @@ class Config:
     translate: int = _picture(0, "shift each picture by up to so many pixels", low=0, high=64)
 
     # The networks
-    network: str = _network("dcgan", "convolutional, or the 2014 multilayer perceptrons", among=("dcgan", "mlp"))
+    network: str = _network(
+        "dcgan",
+        "convolutional, the 2014 multilayer perceptrons, or a variational autoencoder of G and of D's layers",
+        among=("dcgan", "mlp", "vae"),
+    )
     width: int = _network(
         64, "feature maps beside the pictures; doubled towards the small end, up to 8 times", low=1, high=4096
     )
@@ -195,12 +199,23 @@ class Config:
             raise UserError(f"--fade-from {self.fade_from}: --fade-to is missing, the step at which the rate is zero")
         if self.network == "mlp" and self.conditional:
             raise UserError("--conditional: the 2014 networks take no class; use --network dcgan")
+        if self.network == "vae":
+            self._check_vae()
         if self.norm_D == "spectral" and self.norm_D_in:
             raise UserError(
                 "--norm-d-in: batch norm on D's first layer goes with --norm-d batch or none; leave one out"
             )
         if self.steps and self.minutes:
             raise UserError("--minutes: --steps is given too, and one of them says how long; keep one")
+
+    def _check_vae(self) -> None:
+        """What belongs to the game alone; and the codes' distribution, which is what they are drawn towards."""
+        if self.z != "normal":
+            raise UserError(f"--z {self.z}: an autoencoder's codes are drawn towards N(0, 1); use --z normal")
+        for name in ("loss", "k", "r1", "r2", "augment"):
+            value, default = getattr(self, name), Config.__dataclass_fields__[name].default
+            if value != default:
+                raise UserError(f"{flag(name)} {value}: it belongs to the game of two, and an autoencoder plays none")
 
     @classmethod
     def build(cls, preset: str = "default", **settings: Any) -> "Config":
@@ -305,6 +320,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "fade_to": 39_062,
         "steps": 39_062,
     },
+    # The lecture's other model, beside the default: the same generator, the same number of pictures a step.
+    "vae": {"network": "vae", "z": "normal", "width": 32, "m": 32, "lr": 1e-3, "ema": 0.998},
     # Goodfellow et al. (2014) on MNIST: 250 epochs of 50,000 digits, momentum rising all the while. Their code halves
     # D's cost, which under SGD is half the rate.
     "goodfellow": {
@@ -359,7 +376,7 @@ def check_size(size: Size, network: str = "dcgan") -> None:
     if min(size) < 8 or max(size) > 512:
         raise UserError(f"--size {show_size(size)}: sides go from 8 to 512 pixels; choose 32 or 64 to begin with")
     step, short = 2 ** doublings(size), min(size)
-    if network == "dcgan" and (size[0] % step or size[1] % step):
+    if network != "mlp" and (size[0] % step or size[1] % step):
         reason = (
             "the generator doubles a small map, so a side must be 4 to 7 times a power of two"
             if short % step

@@ -89,7 +89,7 @@ def estimate(plan: Plan) -> Estimate:
         state = algorithm.fresh(config, device)
         run.set_precision(config, state)
         stream = data.Stream(plan.dataset, config.seed, config.mirror, config.translate)
-        steps = algorithm.train(config, state, run.batches(config, stream, device), LOSSES[config.loss])
+        steps = run.steps(config, state, run.batches(config, stream, device), LOSSES[config.loss])
         times = []
         began = time.perf_counter()
         while len(times) < 2 or (len(times) < 12 and time.perf_counter() - began < PATIENCE):

@@ -42,18 +42,22 @@ class Stage:
 
 def read(config: Config) -> tuple[list[Stage], list[Stage]]:
     """G's and D's stages, each beginning with its input."""
-    if config.network not in ("dcgan", "mlp"):
+    kinds = {
+        "dcgan": (networks.Generator, networks.Discriminator),
+        "mlp": (mlp.Generator, mlp.Discriminator),
+        "vae": (networks.Generator, networks.Encoder),
+    }
+    if config.network not in kinds:
         raise UserError(
             f"--network {config.network}: only the networks that come with dcgan can be listed and drawn; "
             "print your own in Python"
         )
     assert config.size is not None
     assert config.channels is not None
-    kind = {"dcgan": networks, "mlp": mlp}[config.network]
     with torch.device("meta"):
         y = torch.zeros(1, dtype=torch.long) if config.conditional else None
-        G = _walk(kind.Generator(config), torch.zeros(1, config.z_dim), y)
-        D = _walk(kind.Discriminator(config), torch.zeros(1, config.channels, *config.size), y)
+        G = _walk(kinds[config.network][0](config), torch.zeros(1, config.z_dim), y)
+        D = _walk(kinds[config.network][1](config), torch.zeros(1, config.channels, *config.size), y)
     return G, D
 
 

@@ -260,7 +260,7 @@ class Generator(Network):
 class Discriminator(Network):
     """Pictures [N, C, H, W] (and labels [N]) -> one logit each, [N]."""
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, outputs: int = 1):
         super().__init__(config)
         assert config.size is not None
         assert config.channels is not None
@@ -290,7 +290,7 @@ class Discriminator(Network):
             linear = nn.Linear(inputs, config.dense, bias=bias)
             self.dense = layer(linear, config.dense, hidden_norm)
             inputs = config.dense + labels
-        out = nn.Linear(inputs, 1, bias=bias)
+        out = nn.Linear(inputs, outputs, bias=bias or outputs > 1)
         self.out = Layer(out, SpectralNorm(out), nn.Identity()) if spectral else out
         self.initialise()
         for _ in range(TURNS):
@@ -305,16 +305,30 @@ class Discriminator(Network):
                 kept.append(x)
         return kept
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def told(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """What its end makes of a picture: [N, outputs]."""
         top = self.maps(x, y)[-1]
         with self.lowered(top):
             flat = self.join(top.flatten(1), y)
             if self.dense is not None:
                 flat = self.join(self.dense(flat), y)
-            return self.out(flat).to(x.dtype).squeeze(1)
+            return self.out(flat).to(x.dtype)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.told(x, y).squeeze(1)
 
 
 TURNS = 10  # of power iteration before the first step: s is then right within a few per cent
+
+
+class Encoder(Discriminator):
+    """D's layers with another end: pictures [N, C, H, W] -> mean and log variance of their z, [N, 2 z_dim] (vae.py)."""
+
+    def __init__(self, config: Config):
+        super().__init__(config, 2 * config.z_dim)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.told(x, y)
 
 
 def pooled(maps: list[Tensor]) -> Tensor:

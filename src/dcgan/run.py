@@ -19,7 +19,20 @@ import numpy as np
 import torch
 
 import dcgan
-from dcgan import algorithm, checkpoint, data, diagnosis, distributed, files, images, latents, networks, plots, sample
+from dcgan import (
+    algorithm,
+    checkpoint,
+    data,
+    diagnosis,
+    distributed,
+    files,
+    images,
+    latents,
+    networks,
+    plots,
+    sample,
+    vae,
+)
 from dcgan.algorithm import Batch, Progress, State
 from dcgan.checkpoint import Header
 from dcgan.config import Config, show_size
@@ -27,6 +40,7 @@ from dcgan.console import Console
 from dcgan.diagnosis import Finding
 from dcgan.errors import UserError
 from dcgan.folder import Folder
+from dcgan.losses import Loss
 from dcgan.metrics import score
 from dcgan.planning import Own, Plan, device, open_pictures
 
@@ -83,15 +97,18 @@ def follow(source: Any = None, own: Own | None = None) -> tuple[Path, int]:
     set_precision(config, state)
     distributed.average_gradients(state.opt_G, state.opt_D)
     stream = data.Stream(dataset, config.seed, config.mirror, config.translate)
-    steps = algorithm.train(
-        config, state, batches(config, stream, where, distributed.rows(config.m)), own.loss_of(config)
-    )
+    trained = steps(config, state, batches(config, stream, where, distributed.rows(config.m)), own.loss_of(config))
     with _stop_signals(Console(quiet=True)) as stop:
         while (word := distributed.tell()) != LAST:
             if word == BACK:
                 checkpoint.fill(state, *checkpoint.from_bytes(distributed.hand_out(), "process 0"), "process 0")
-            together(next(steps), stop)
+            together(next(trained), stop)
     return path, distributed.tell()
+
+
+def steps(config: Config, state: State, batch: Batch, loss: Loss) -> Iterator[Progress]:
+    """Algorithm 1's iterations, or the autoencoder's."""
+    return vae.train(config, state, batch) if config.network == "vae" else algorithm.train(config, state, batch, loss)
 
 
 def together(progress: Progress, stop: list[int]) -> Progress:
@@ -290,7 +307,7 @@ class Session:
             bar.update(self.done)
             batch = batches(c, self.stream, self.device, distributed.rows(c.m))
             distributed.tell(ON)
-            for progress in algorithm.train(c, state, batch, self.loss):
+            for progress in steps(c, state, batch, self.loss):
                 progress = together(progress, stop)
                 last = self.finished or bool(stop)
                 try:
@@ -318,7 +335,7 @@ class Session:
         if reports or saves:
             seen = self.numbers(progress)
             if reports:
-                words = _words(self.report(seen))
+                words = _words(self.report(seen), self.config)
         with self.watch.paused():
             if samples:
                 self.sample()
@@ -452,7 +469,8 @@ class Session:
 
     def finish(self) -> None:
         reports = self.folder.reports()
-        files.write_whole(self.folder.losses_file, plots.losses(reports, self.folder.path.name, self.config.loss))
+        kind = "elbo" if self.config.network == "vae" else self.config.loss
+        files.write_whole(self.folder.losses_file, plots.losses(reports, self.folder.path.name, kind))
         frames = self.folder.sample_files()
         if len(frames) > FRAMES:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
@@ -516,7 +534,9 @@ def _times(count: int) -> str:
     return "once by now" if count == 1 else f"{count} times by now"
 
 
-def _words(line: Mapping[str, Any]) -> str:
+def _words(line: Mapping[str, Any], config: Config) -> str:
+    if config.network == "vae":
+        return f"KL {line['loss_D']:.1f}  -log p {line['loss_G']:.0f}  {line['images_per_s']:.0f} images/s"
     return (
         f"loss_D {line['loss_D']:.3f}  loss_G {line['loss_G']:.3f}  D(x) {line['D_x']:.2f}  "
         f"D(G(z)) {line['D_Gz']:.2f}  {line['images_per_s']:.0f} images/s"

@@ -106,6 +106,8 @@ class Model:
 
     def score(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """D's logit of each picture, float32 [N]: above 0 it believes in it."""
+        if self.config.network == "vae":
+            raise UserError("an autoencoder has no D that tells real from drawn; choose by eye, without --best")
         return self._chunks(self._need_D(), self._float(pictures), labels).cpu().numpy()
 
     def features(self, pictures: np.ndarray, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:

@@ -36,8 +36,11 @@ def test_three_steps(preset, cli, tmp_path, monkeypatch):
     assert config.preset == preset
     last = folder.reports()[-1]
     assert last["step"] == 3
+    if preset == "vae":  # nats a picture: few are told, and each of 12,288 numbers is off by about 0.4
+        assert 0 < last["loss_D"] < 500
+        assert -20_000 < last["loss_G"] < 5_000
     # Untrained, D knows nothing: V = log 1/2 + log 1/2, give or take what three steps on noise do.
-    assert 0.2 < last["loss_D"] < 4
+    assert preset == "vae" or 0.2 < last["loss_D"] < 4
     _, tensors = checkpoint.read(folder.last)
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
     shown = cli("info", folder.path, "--json").json

@@ -13,8 +13,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcgan import checkpoint
-from dcgan.algorithm import fresh, train
+from dcgan import checkpoint, run
+from dcgan.algorithm import fresh
 from dcgan.checkpoint import Header, fill, read, read_header, save
 from dcgan.config import PRESETS, Config
 from dcgan.errors import UserError
@@ -44,7 +44,7 @@ def batch(size):
 
 
 def go_on(config: Config, state, steps: int):
-    for _ in itertools.islice(train(config, state, batch(config.size), LOSSES[config.loss]), steps):
+    for _ in itertools.islice(run.steps(config, state, batch(config.size), LOSSES[config.loss]), steps):
         pass
     return state
 

@@ -348,7 +348,7 @@ def test_networks_and_optimizers_of_one_s_own():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset != "vae"])
 def test_every_preset_trains(preset, loss):
     c = config(preset, **({"width_D": 4} if preset == "goodfellow" else {}))
     state = fresh(c)

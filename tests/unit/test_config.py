@@ -60,6 +60,11 @@ FACTS = {
         "fade_from": round(100 * 50_000 / 128 / 2), "fade_to": int(200 * 50_000 / 128 / 2),
         "steps": int(200 * 50_000 / 128 / 2),
     },
+    "vae": {  # the default's own, but for what makes it another model
+        "network": "vae", "kernel": 4, "up": "transposed", "width": 32, "width_D": None, "dense": 0, "z_dim": 100,
+        "z": "normal", "output": "tanh", "activation_G": "relu", "activation_D": "leaky", "m": 32, "optimizer": "adam",
+        "lr": 1e-3, "lr_D": None, "ema": 0.998, "steps": None,
+    },
     "goodfellow": {
         "data": "mnist:train[:50000]", "size": (28, 28), "channels": 1, "network": "mlp", "width": 1200, "width_D": 240,
         "z_dim": 100, "z": "normal", "output": "sigmoid", "activation_G": "relu", "loss": "non-saturating", "k": 1,
@@ -107,7 +112,7 @@ def test_settings_win_over_the_preset():
     ("preset", "sentence"),
     [
         ("tutorail", "--preset tutorail: there is no such preset; did you mean 'tutorial'?"),
-        ("x", "--preset x: there is no such preset; there are: default, paper, tutorial, svhn, mnist, goodfellow"),
+        ("x", "--preset x: there is no such preset; there are: default, paper, tutorial, svhn, mnist, vae, goodfellow"),
     ],
 )
 def test_an_unknown_preset(preset, sentence):

@@ -324,7 +324,7 @@ def test_each_preset_builds_and_runs(preset):
     y = torch.arange(4) if c.conditional else None
     x = G(torch.randn(4, c.z_dim), y)
     assert x.shape == (4, c.channels, *c.size)
-    assert D(x, y).shape == (4,)
+    assert D(x, y).shape == ((4, 2 * c.z_dim) if c.network == "vae" else (4,))
     assert networks.parameters(G) == sum(p.numel() for p in G.parameters()) > 0
     for a, b in itertools.pairwise(G.maps(torch.randn(4, c.z_dim), y)):
         assert a.dim() == 2 or b.shape[2:] == (2 * a.shape[2], 2 * a.shape[3])

@@ -63,7 +63,7 @@ def compute(model: Model, dataset: data.Dataset, seed: int = 0, console: Console
     """On the first PICTURES of a set (in an order of the seed's); the random network has D's shape and is measured on
     the same pictures."""
     console = console or Console(quiet=True)
-    if model.config.network != "dcgan" or model.D is None:
+    if model.config.network not in ("dcgan", "vae") or model.D is None:
         raise UserError(
             f"{result.subject(model)}: filters are of convolutions, and its D has none; use a run of --network dcgan"
         )

@@ -22,17 +22,14 @@ class Classifier(Discriminator):
     """D with a logit for each class; `pooling`: convolutions of stride 1, each followed by 2 x 2 max-pooling."""
 
     def __init__(self, config: Config, classes: int, pooling: bool = False):
-        super().__init__(config.replace(conditional=False, classes=0))
+        super().__init__(config.replace(conditional=False, classes=0, norm_D="batch"), classes)
         if pooling:
             for layer in self.hidden:
                 layer.linear = _pooled(layer.linear)  # type: ignore[union-attr, arg-type]
-        self.out = nn.Linear(self.out.in_features, classes)
-        self.initialise()
+            self.initialise()
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        top = self.maps(x)[-1].flatten(1)
-        with self.lowered(top):
-            return self.out(top if self.dense is None else self.dense(top)).to(x.dtype)
+        return self.told(x)
 
 
 def _pooled(conv: nn.Conv2d) -> nn.Sequential:

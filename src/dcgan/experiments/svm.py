@@ -35,9 +35,7 @@ class Scale:
         return rows.sub_(self.mean).mul_(self.factor)
 
 
-def fit(
-    x: Tensor, labels: Tensor, classes: int, C: float, start: Tensor | None = None, close: float = CLOSE
-) -> Tensor:
+def fit(x: Tensor, labels: Tensor, classes: int, C: float, start: Tensor | None = None, close: float = CLOSE) -> Tensor:
     """Weights [d + 1, classes] of rows x [N, d]; the last row is b."""
     sign = torch.where(labels[:, None] == torch.arange(classes, device=x.device), 1.0, -1.0)
     w = torch.zeros(x.shape[1] + 1, classes, device=x.device) if start is None else start.clone()

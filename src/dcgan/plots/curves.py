@@ -28,7 +28,8 @@ EQUILIBRIUM = {  # losses of D and of G where D = 1/2 (Goodfellow et al., 2014, 
 
 
 def losses(lines: Sequence[dict], title: str, loss: str = "non-saturating") -> bytes:
-    """From the lines of log.jsonl; `loss` says which equilibrium to mark, and one of the user's own has none."""
+    """From the lines of log.jsonl; `loss` says which equilibrium to mark (one of the user's own has none); "elbo" is an
+    autoencoder's, whose terms they are."""
     with style():
         return png(_figure(lines, title, loss))
 
@@ -49,7 +50,8 @@ def _figure(lines: Sequence[dict], title: str, loss: str) -> "Figure":
     figure.text(0.075, 0.957, title, size=13, weight="bold")
     figure.text(0.075, 0.93, _summary(lines, speed), color=QUIET)
 
-    played = _curves(top, "losses", steps, {"of D": (loss_D, D_COLOUR), "of G": (loss_G, G_COLOUR)})
+    of_D, of_G = ("KL", f"{MINUS}log p(x|z)") if loss == "elbo" else ("of D", "of G")
+    played = _curves(top, "losses", steps, {of_D: (loss_D, D_COLOUR), of_G: (loss_G, G_COLOUR)})
     opinions = {"D(x), of real pictures": (D_x, REAL), "D(G(z)), of generated ones": (D_Gz, G_COLOUR)}
     _curves(middle, "D's opinion", steps, opinions)
     ran = _curves(bottom, "images a second", steps, {"": (speed, QUIET)})
@@ -60,6 +62,7 @@ def _figure(lines: Sequence[dict], title: str, loss: str) -> "Figure":
     middle.set(ylim=(-0.03, 1.03), yticks=[0, 0.25, 0.5, 0.75, 1])
     _levels(top, [(*level, colour) for level, colour in zip(equal, (D_COLOUR, G_COLOUR), strict=False)])
     _levels(middle, [("1/2", 0.5, QUIET)])
+    middle.set_visible(loss != "elbo")  # an autoencoder has no D, and no opinion
 
     lost = np.isnan(np.stack([loss_D, loss_G, D_x, D_Gz])).max(0)
     missing = ""

@@ -116,7 +116,8 @@ def _figure(config: Config) -> "Figure":
 
 def _title(config: Config, stages: list[Stage]) -> list[Line]:
     assert config.size is not None
-    name = "DCGAN" if config.network == "dcgan" else "GAN of multilayer perceptrons (2014)"
+    names = {"dcgan": "DCGAN", "mlp": "GAN of multilayer perceptrons (2014)", "vae": "Variational autoencoder"}
+    name = names[config.network]
     about = [f"preset {config.preset}", f"z: {_count(config.z_dim, 'number')}, {_z(config)}"]
     if any(stage.norm in ("map", "unit") and not stage.affine for stage in stages):
         about.append("batch norm without gain and bias")
