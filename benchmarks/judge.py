@@ -14,12 +14,13 @@ COUNT = 5000  # samples, and reference pictures
 PROTOCOL = f"FID (lite0) of {COUNT:,} samples of the last checkpoint against as many training pictures; lower is better"
 
 
-def judge(out: Path, count: int = COUNT, diverse: int = collapse.COUNT) -> dict[str, Any]:
-    figures = evaluate(out, metrics=("fid", "kid", "pr"), count=count, last=True).figures
+def judge(out: Path, against: str | None = None) -> dict[str, Any]:
+    """A run's last checkpoint, against its own training pictures unless told."""
+    figures = evaluate(out, against, metrics=("fid", "kid", "pr"), count=COUNT, last=True).figures
     held = {name.partition(" (")[0].lower(): figure for name, figure in figures.items()}
     model = dcgan.load(out, last=True)
     pictures = data.open(model.config.data, **{name: getattr(model.config, name) for name in PICTURES})
-    recall, diversity = held["recall"].value, collapse.diversity(model, pictures, diverse)
+    recall, diversity = held["recall"].value, collapse.diversity(model, pictures, min(COUNT, collapse.COUNT))
     return {
         "value": round(held["fid"].value, 2),
         "floor": round(held["fid"].floor or 0.0, 2),

@@ -13,12 +13,14 @@ steps. The screen gives each 5 minutes of two cores; the best two and `tutorial`
 import argparse
 import itertools
 import json
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from judge import COUNT, PROTOCOL, judge
+from judge import PROTOCOL, judge
 from record import RESULTS, ROOT, record, workplace
 
 from dcgan import algorithm, planning, run
@@ -48,6 +50,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "default, augment": {"preset": "default", "augment": True},
     "default, relativistic": {"preset": "default", "loss": "relativistic"},
 }
+OTHERS: dict[str, dict[str, Any]] = {
+    "paper, width 64": {"preset": "paper", "width": 64}
+}  # not screened: what other figures train
 SCREEN = ("cifar10", "faces")
 FINAL = {"cifar10": (30, 3), "fashion-mnist": (30, 3), "mnist": (10, 1), "faces": (10, 1)}  # data: minutes, seeds
 SIZE: dict[str, dict[str, Any]] = {"faces": {"size": 32}}  # all others as they are
@@ -56,14 +61,15 @@ BLOCK, ROUNDS = 4, 5  # steps between turns, and turns, when speed is measured
 
 
 def plan(data: str, name: str, out: Any = None, **more: Any) -> planning.Plan:
-    chosen = SIZE.get(data, {}) | RECIPES[name] | more
+    chosen = SIZE.get(data, {}) | (RECIPES | OTHERS)[name] | more
     preset = chosen.pop("preset", "tutorial")
     return planning.plan(data, out=out or workplace() / "none", preset=preset, settings=chosen)
 
 
 def seconds_per_step(data: str, name: str, threads: int) -> dict[str, float]:
     """Core-seconds of a step of this recipe and of `tutorial`, the least of several turns."""
-    loops, least = {}, {}
+    loops: dict[str, Iterator[algorithm.Progress]] = {}
+    least: dict[str, list[float]] = {}
     for one in dict.fromkeys((name, "tutorial")):
         p = plan(data, one, steps=1, threads=threads)
         state = algorithm.fresh(p.config)
@@ -76,7 +82,9 @@ def seconds_per_step(data: str, name: str, threads: int) -> dict[str, float]:
     try:
         for _ in range(ROUNDS):
             for one, loop in loops.items():
-                block = max(BLOCK, RECIPES[one].get("penalty_every", 1))  # a lazy penalty is met as often as ever
+                block = max(
+                    BLOCK, (RECIPES | OTHERS)[one].get("penalty_every", 1)
+                )  # a lazy one is met as often as ever
                 began = time.process_time()
                 for progress in itertools.islice(loop, block):
                     float(progress.loss_G)
@@ -94,17 +102,28 @@ def speed(data: str, name: str, threads: int) -> dict[str, Any]:
     return record("recipe-speed", f"{data}, {name}", measure, protocol="steps of `tutorial`'s time, in turns with it")
 
 
-def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: str, count: int = COUNT) -> dict:
-    """A row: so many steps as fit, trained and measured. What was trained already is not trained again."""
+def steps_for(data: str, name: str, minutes: float, threads: int) -> int:
+    """As many as fit into so many minutes of CORES cores."""
+    base = speed(data, "tutorial", threads)["core_seconds_per_step"]
+    return max(1, round(60 * minutes * CORES / base * speed(data, name, threads)["value"]))
+
+
+def trained(figure: str, stage: str, data: str, name: str, steps: int, seed: int, threads: int, **more: Any) -> Path:
+    """A run's folder; one that was stopped goes on, and one that is there is not trained again."""
+    words = f"{stage}-{data}-{name}-{seed}"
+    out = workplace() / figure / "".join(letter if letter.isalnum() else "-" for letter in words)
+    often = {"sample_every": max(1, steps // 12), "save_every": max(1, steps // 8)}
+    if run.train(plan(data, name, out, **{"steps": steps, "seed": seed, "threads": threads} | often | more)):
+        sys.exit("stopped; the same command goes on")
+    return out
+
+
+def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: str) -> dict[str, Any]:
+    """A row: so many steps as fit, trained and judged."""
 
     def measure() -> dict[str, Any]:
-        base = speed(data, "tutorial", threads)["core_seconds_per_step"]
-        steps = max(1, round(60 * minutes * CORES / base * speed(data, name, threads)["value"]))
-        out = workplace() / "recipe" / f"{stage}-{data}-{name}-{seed}".replace(" ", "-").replace(",", "")
-        more = {"steps": steps, "seed": seed, "threads": threads, "sample_every": max(1, steps // 12)}
-        more |= {"save_every": max(1, steps // 4)}
-        run.train(plan(data, name, out, **more))
-        return judge(out, count)
+        steps = steps_for(data, name, minutes, threads)
+        return judge(trained("recipe", stage, data, name, steps, seed, threads))
 
     about = {"data": data, "recipe": name, "minutes": minutes, "seed": seed, "stage": stage, "protocol": PROTOCOL}
     return record("recipe", f"{stage}: {data}, {name}, seed {seed}", measure, **about, settings=RECIPES[name])
@@ -228,6 +247,4 @@ def main(words: Sequence[str] = ()) -> None:
 
 
 if __name__ == "__main__":
-    import sys
-
     main(sys.argv[1:])

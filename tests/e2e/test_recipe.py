@@ -1,0 +1,144 @@
+"""The recipe's figures in a small form: equal time, a row a finished run, going on, and the page made of the rows."""
+
+import json
+
+import pytest
+
+from dcgan.metrics import score
+
+TINY = {"size": 8, "width": 4, "m": 8, "precision": "float32"}
+
+
+@pytest.fixture
+def benches(tmp_path, monkeypatch):
+    """benchmarks/'s modules, writing into a folder of the test's, on runs of a moment."""
+    from pathlib import Path
+
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    monkeypatch.setenv("DCGAN_FIGURES", str(tmp_path / "figures"))
+    import judge
+    import recipe
+    import record
+    import small_data
+    import stability
+
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    for module in (record, recipe):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "docs" / "results")
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(recipe, "ROUNDS", 2)
+    monkeypatch.setattr(recipe, "BLOCK", 1)
+    monkeypatch.setattr(recipe, "SIZE", dict.fromkeys(("faces:64", "faces:64[:32]"), TINY))
+    recipes = {name: recipe.RECIPES[name] for name in ("tutorial", "default", "default, augment")}
+    monkeypatch.setattr(recipe, "RECIPES", recipes)
+    steps_for = recipe.steps_for
+    monkeypatch.setattr(recipe, "steps_for", lambda *_: 3)
+    monkeypatch.setattr(score, "BUDGET", 20)
+    monkeypatch.setattr(judge, "COUNT", 20)
+    return {"recipe": recipe, "stability": stability, "small_data": small_data, "judge": judge, "steps_for": steps_for}
+
+
+def rows(tmp_path, figure):
+    return json.loads((tmp_path / "docs" / "results" / f"{figure}.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_screen(benches, tmp_path, monkeypatch):
+    recipe = benches["recipe"]
+    monkeypatch.setattr(recipe, "SCREEN", ("faces:64",))
+    recipe.main(["screen", "--threads", "1", "--only", "default", "tutorial"])
+    found = rows(tmp_path, "recipe")
+    assert [(row["recipe"], row["steps"], row["minutes"], row["stage"]) for row in found] == [
+        ("default", 3, 5, "screen"),
+        ("tutorial", 3, 5, "screen"),
+    ]
+    assert all(row["value"] > 0 and 0 <= row["recall"] <= 1 and row["collapsed"] in (True, False) for row in found)
+    page = (tmp_path / "docs" / "recipe.md").read_text()
+    assert f"| default | preset default | faces:64 | 3 | {found[0]['value']:.1f} |" in page
+    assert "Not run yet, 1 of 3: faces:64: default, augment." in page
+    assert recipe.finalists() == ["default", "tutorial"]
+    monkeypatch.setattr(recipe.run, "train", lambda *_: pytest.fail("it was trained again"))
+    recipe.main(["screen", "--threads", "1", "--only", "default", "tutorial"])
+    assert rows(tmp_path, "recipe") == found
+
+
+def test_equal_time_is_steps_by_speed(benches, monkeypatch):
+    """A recipe half as fast gets half the steps: 5 minutes of two cores are 600 core-seconds."""
+    steps_for, speeds = benches["steps_for"], {"tutorial": 1.0, "slow": 0.5}
+    monkeypatch.setattr(
+        benches["recipe"], "speed", lambda data, name, threads: {"value": speeds[name], "core_seconds_per_step": 0.3}
+    )
+    assert steps_for("x", "tutorial", 5, 1) == 2000
+    assert steps_for("x", "slow", 5, 2) == 1000
+    assert steps_for("x", "slow", 0.00001, 2) == 1
+
+
+def test_speed_is_measured_in_turns(benches):
+    """The same network is as fast as itself; one that takes twice the pictures takes longer."""
+    recipe = benches["recipe"]
+    recipe.RECIPES["twice"] = {"m": 64, "size": 16, "width": 16}
+    least = recipe.seconds_per_step("faces:64", "twice", 1)
+    assert least["twice"] > 1.5 * least["tutorial"] > 0
+
+
+def row(name, data, value, **more):
+    usual = {"recipe": name, "data": data, "value": value, "steps": 10, "precision": 0.5, "recall": 0.4, "minutes": 30}
+    return usual | {"diversity": 1.0, "findings": [], "settings": {}, "stage": "screen"} | more
+
+
+def test_finalists_are_the_best_by_their_share(benches, tmp_path, monkeypatch):
+    recipe = benches["recipe"]
+    monkeypatch.setattr(recipe, "SCREEN", ("a", "b"))
+    found = [
+        row("tutorial", "a", 100), row("tutorial", "b", 10), row("one", "a", 60), row("one", "b", 9),
+        row("two", "a", 90), row("two", "b", 5), row("three", "a", 99), row("three", "b", 9.9), row("half", "a", 1),
+    ]  # fmt: skip
+    (tmp_path / "docs" / "results" / "recipe.json").write_text(json.dumps(found))
+    assert recipe.finalists() == ["two", "one", "tutorial"]
+
+
+def test_the_finals_page(benches):
+    recipe = benches["recipe"]
+    final = [row("tutorial", "a", 100), row("tutorial", "a", 120), row("one", "a", 50), row("one", "a", 60)]
+    page = recipe.page([], final)
+    assert "| one | a | 30 | 2 | 55.0 | 50.0 to 60.0 | 0.50 |" in page
+    assert page.index("| one |") < page.index("| tutorial |")
+
+
+def test_the_page_in_docs_is_that_of_the_rows():
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    held = root / "docs" / "recipe.md"
+    if not held.exists():
+        pytest.skip("docs/recipe.md is made by benchmarks/recipe.py")
+    rows = json.loads((root / "docs" / "results" / "recipe.json").read_text())
+    for one in rows:
+        if one["stage"] == "screen":
+            assert f"| {one['data']} | {one['steps']:,} | {one['value']:.1f} |" in held.read_text()
+
+
+@pytest.mark.slow
+def test_stability(benches, tmp_path, monkeypatch):
+    stability = benches["stability"]
+    monkeypatch.setattr(stability, "SEEDS", {"default": 1})
+    monkeypatch.setattr(stability, "LONG_SEEDS", 1)
+    monkeypatch.setattr(stability, "SCORES", 1)
+    stability.main(["--data", "faces:64", "--only", "default", "--threads", "1"])
+    short, long = rows(tmp_path, "stability")
+    assert short["key"] == "faces:64, default, seed 0"
+    assert short["ok"] is (not short["collapsed"] and not short["findings"])
+    assert long["value"] == pytest.approx(long["scores"][-1] / min(long["scores"]))
+    assert long["ok"] is (long["value"] <= 1.1)
+
+
+@pytest.mark.slow
+def test_small_data(benches, tmp_path, monkeypatch):
+    small = benches["small_data"]
+    monkeypatch.setattr(small, "DATA", "faces:64[:32]")
+    monkeypatch.setattr(small, "WHOLE", "faces:64")
+    small.main(["--threads", "1", "--seeds", "1"])
+    without, augmented, share = rows(tmp_path, "small-data")
+    assert (without["recipe"], augmented["recipe"]) == ("default", "default, augment")
+    assert share["value"] == pytest.approx(augmented["value"] / without["value"], abs=1e-3)
+    assert share["ok"] is (augmented["value"] <= 0.7 * without["value"])
