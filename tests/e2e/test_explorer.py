@@ -382,6 +382,7 @@ def test_what_D_makes_of_a_picture(studio, model):
     page.get_by_text("D's logit is").wait_for()
     said = float(re.search(r"logit is (-?[\d.]+)", page.get_by_text("D's logit is").text_content())[1])
     assert said == pytest.approx(float(model.score(model.sample(17))[0]), abs=0.02)
+    page.locator("explore-critic .nearest img").nth(5).wait_for()
     assert page.locator("explore-critic .nearest img").count() == 6
     distances = [float(text) for text in page.locator("explore-critic .nearest .mono").all_text_contents()]
     from dcgan.studio import pictures

@@ -6,7 +6,8 @@ GET  /api/explore/about?run=NAME             size, classes, layers, #names
 GET  /api/explore/generator?run=NAME&step=N  ONNX, with every hidden map and a gate for each
 GET  /api/explore/directions?run=NAME        the strongest ones, kept in the run as #names
 POST /api/explore/points?run&name&words      keep a point as a #name
-POST /api/explore/opinion?run&label          D's score, guided backprop, the nearest training pictures
+POST /api/explore/opinion?run&label          D's score, and guided backprop of it
+POST /api/explore/nearest?run                the nearest training pictures
 POST /api/explore/maps?run&label             D's maps
 POST /api/explore/invert?run&name            a picture's file becomes a #name
 POST /api/explore/step?run&session&what      one update of Algorithm 1
@@ -59,6 +60,7 @@ def routes(library: Library) -> list[BaseRoute]:
     posts: dict[str, Callable[[Request, bytes], Any]] = {
         "points": lambda request, _: bench.save(*(_word(request, name) for name in ("run", "name", "words"))),
         "opinion": lambda request, sent: bench.opinion(_word(request, "run"), sent, _number(request, "label")),
+        "nearest": lambda request, sent: bench.nearest(_word(request, "run"), sent),
         "maps": lambda request, sent: bench.maps(_word(request, "run"), sent, _number(request, "label")),
         "invert": lambda request, sent: bench.invert(_word(request, "run"), sent, _word(request, "name")),
         "step": lambda request, _: bench.step(*(_word(request, name) for name in ("run", "session", "what"))),

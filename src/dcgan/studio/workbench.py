@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,6 @@ class Opened:
     model: "Model"
     content: bytes  # ONNX
     layers: list[tuple[int, int, int]]
-    neighbours: "Neighbours | UserError | None" = field(default=None)  # found when first asked for
 
 
 class Workbench:
@@ -47,7 +46,8 @@ class Workbench:
         self.library = library
         self._opened: OrderedDict[tuple[str, int, int], Opened] = OrderedDict()  # by run, time written, size
         self._sessions: OrderedDict[str, Stepping] = OrderedDict()
-        self._lock = threading.RLock()
+        self._neighbours: OrderedDict[tuple[str, str], Neighbours | UserError] = OrderedDict()
+        self._lock, self._preparing = threading.RLock(), threading.Lock()
 
     def runs(self) -> list[dict[str, Any]]:
         found = []
@@ -96,14 +96,36 @@ class Workbench:
         with self._using(run) as opened:
             picture, labels = self._picture(opened.model, pixels, label)
             logit = float(opened.model.score(picture, labels)[0])
-            nearest, measure = self._nearest(opened, picture[0])
             return {
                 "logit": logit,
                 "probability": 1 / (1 + float(np.exp(-np.clip(logit, -500, 500)))),
                 "guided": _png(_speaks_for(opened.model, picture, labels)),
-                "nearest": nearest,
-                "measure": measure,
             }
+
+    def nearest(self, run: str, pixels: bytes) -> dict[str, Any]:
+        """The training pictures most like it. They may have to be prepared first: nobody else waits for that."""
+        from dcgan.studio.neighbours import Neighbours
+
+        with self._using(run) as opened:
+            config = opened.model.config
+            picture = self._picture(opened.model, pixels, None)[0][0]
+        with self._preparing:
+            key = (run, config.fingerprint)
+            if key not in self._neighbours:
+                try:
+                    self._neighbours[key] = Neighbours.of(config)
+                except UserError as error:
+                    self._neighbours[key] = error
+                while len(self._neighbours) > MODELS:
+                    self._neighbours.popitem(last=False)
+            neighbours = self._neighbours[key]
+        if isinstance(neighbours, UserError):
+            return {"nearest": [], "measure": f"The nearest training pictures cannot be shown: {neighbours}."}
+        found = neighbours.nearest(picture, NEAREST)
+        return {
+            "nearest": [{"image": _png(one), "distance": distance} for one, distance in found],
+            "measure": neighbours.measure,
+        }
 
     def maps(self, run: str, pixels: bytes, label: int | None) -> dict[str, Any]:
         import torch
@@ -142,9 +164,10 @@ class Workbench:
     def step(self, run: str, session: str, what: str) -> dict[str, Any]:
         from dcgan.studio.stepping import Stepping
 
+        fresh = Stepping(self._folder(run).config()) if what == "start" else None
         with self._lock:
-            if what == "start":
-                stepping = Stepping(self._folder(run).config())
+            if fresh is not None:
+                stepping = fresh
                 session = hashlib.blake2s(f"{run} {id(stepping)}".encode(), digest_size=8).hexdigest()
                 self._sessions[session] = stepping
                 while len(self._sessions) > SESSIONS:
@@ -188,19 +211,6 @@ class Workbench:
             raise UserError(f"a picture of {len(pixels)} bytes: this run's have {int(np.prod(shape))}; reload the page")
         picture = np.frombuffer(pixels, np.uint8).reshape(1, *shape).copy()
         return picture, [label or 0] if c.conditional else None
-
-    def _nearest(self, opened: Opened, picture: np.ndarray) -> tuple[list[dict[str, Any]], str]:
-        from dcgan.studio.neighbours import Neighbours
-
-        if opened.neighbours is None:
-            try:
-                opened.neighbours = Neighbours.of(opened.model.config)
-            except UserError as error:
-                opened.neighbours = error
-        if isinstance(opened.neighbours, UserError):
-            return [], f"The nearest training pictures cannot be shown: {opened.neighbours}."
-        found = opened.neighbours.nearest(picture, NEAREST)
-        return [{"image": _png(one), "distance": distance} for one, distance in found], opened.neighbours.measure
 
 
 def _speaks_for(model: "Model", picture: np.ndarray, labels: list[int] | None) -> np.ndarray:

@@ -3,13 +3,14 @@ import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 
 import { shared } from "../style.ts";
-import type { Opinion } from "./host.ts";
+import type { Nearest, Opinion } from "./host.ts";
 import "./picture.ts";
 import { Panel } from "./session.ts";
 
 @customElement("explore-critic")
 export class Critic extends Panel {
   @state() private opinion: Opinion | null = null;
+  @state() private nearest: Nearest | null = null;
   @state() private trouble = "";
   @state() private busy = false;
   @state() private inverting = "";
@@ -30,7 +31,10 @@ export class Critic extends Panel {
     try {
       const picture = await this.generator.picture(this.state.point, this.state.off);
       const opinion = await this.session.server!.opinion(picture, this.classOf(this.state.point));
-      if (key === this.asked) this.opinion = opinion;
+      if (key !== this.asked) return;
+      this.opinion = opinion;
+      const nearest = await this.session.server!.nearest(picture);
+      if (key === this.asked) this.nearest = nearest;
     } catch (error) {
       if (key === this.asked) this.trouble = error instanceof Error ? error.message : String(error);
     } finally {
@@ -91,24 +95,16 @@ export class Critic extends Panel {
           }
         </div>
       </div>
-      ${
-        opinion?.nearest.length
-          ? html`<h3>Nearest training pictures</h3>
-              <p class="small quiet">${opinion.measure}</p>
-              <ul class="nearest">
-                ${opinion.nearest.map(
-                  ({ image, distance }, i) =>
-                    html`<li>
-                      <img src=${image} alt="Training picture ${i + 1}" /><span class="small mono"
-                        >${distance.toFixed(1)}</span
-                      >
-                    </li>`,
-                )}
-              </ul>`
-          : opinion
-            ? html`<p class="small quiet">${opinion.measure}</p>`
-            : nothing
-      }
+      <h3>Nearest training pictures</h3>
+      <p class="small quiet" role="status">${this.nearest?.measure ?? "Looking through the training pictures …"}</p>
+      <ul class="nearest">
+        ${this.nearest?.nearest.map(
+          ({ image, distance }, i) =>
+            html`<li>
+              <img src=${image} alt="Training picture ${i + 1}" /><span class="small mono">${distance.toFixed(1)}</span>
+            </li>`,
+        )}
+      </ul>
       <h3>A picture of your own</h3>
       <label
         class="drop ${this.inverting ? "busy" : ""}"

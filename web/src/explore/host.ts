@@ -13,8 +13,11 @@ export interface Opinion {
   logit: number;
   probability: number;
   guided: string; // a PNG's data: what raises D's score, by guided backprop
+}
+
+export interface Nearest {
   nearest: { image: string; distance: number }[];
-  measure: string; // how near is measured, in words
+  measure: string; // how near is measured, in words; or why there are none
 }
 
 export interface MapsOfD {
@@ -57,6 +60,7 @@ export interface Server {
   directions(): Promise<Direction[]>;
   save(name: string, words: string): Promise<number[]>;
   opinion(picture: Picture, label: number | null): Promise<Opinion>;
+  nearest(picture: Picture): Promise<Nearest>;
   maps(picture: Picture, label: number | null): Promise<MapsOfD>;
   invert(file: Blob, name: string): Promise<Inverted>;
   step(what: "start" | "D" | "G", session: string): Promise<Step & { session: string }>;

@@ -1,6 +1,6 @@
 // The studio's routes for the explorer (dcgan/studio/explore.py), as functions.
 import type { About, Picture } from "../core/generator.ts";
-import type { Direction, Inverted, MapsOfD, Opinion, Server, Step } from "./host.ts";
+import type { Direction, Inverted, MapsOfD, Nearest, Opinion, Server, Step } from "./host.ts";
 
 export interface Listed {
   name: string;
@@ -50,6 +50,7 @@ export const serverOf = (run: string): Server => ({
   directions: () => get<Direction[]>("directions", { run }),
   save: async (name, words) => (await post<{ z: number[] }>("points", { run, name, words })).z,
   opinion: (picture, label) => post<Opinion>("opinion", { run, label }, picture.pixels),
+  nearest: (picture) => post<Nearest>("nearest", { run }, picture.pixels),
   maps: (picture: Picture, label) => post<MapsOfD>("maps", { run, label }, picture.pixels),
   invert: (file, name) => post<Inverted>("invert", { run, name }, file),
   step: (what, session) => post<Step & { session: string }>("step", { run, what, session }),
