@@ -207,7 +207,7 @@ def turn(
     /,
     *,
     what: list[str] | None = None,
-    each: Whole = None,
+    pairs: Whole = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -225,8 +225,8 @@ def turn(
     what
         A continuous factor of the pictures, like turn, scale, x or mouth; may be given several times.
         [default: turn, scale and x of faces, turn and light of rooms, turn and scale of numbers]
-    each
-        Samples at each end. [default: 4]
+    pairs
+        Samples at each end; the paper has 4. [default: 16]
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/turn.png]
     """
@@ -237,8 +237,8 @@ def turn(
     console = Console(quiet=quiet, stderr=json_out)
     model = sample.load(run, last=last)
     result.place("turn", model.folder, out)
-    many = experiment.EACH if each is None else each
-    found = experiment.compute(model, what or (), each=many, console=console)
+    many = experiment.PAIRS if pairs is None else pairs
+    found = experiment.compute(model, what or (), pairs=many, console=console)
     _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
 
 
