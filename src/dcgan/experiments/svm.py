@@ -15,7 +15,7 @@ from torch import Tensor
 CS = (0.1, 1.0, 10.0, 100.0)  # that are tried
 HELD_OUT = 5  # one in so many training rows tells which C is best
 CLOSE = 1e-3  # the gradient's length, over that at zero, at which it has arrived; liblinear's own is about there
-ROUND, ROUNDS = 20, 25  # steps between looks at that length; looks at most
+ROUND, ROUNDS = 20, 15  # steps between looks at that length; looks at most
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def cost(x: Tensor, sign: Tensor, w: Tensor, C: float) -> tuple[Tensor, Tensor]:
     """What is minimised, summed over classes, and its gradient: by hand, in half of the memory that autograd takes."""
     short = (1 - sign * scores(x, w)).clamp_(min=0)
     pull = sign * short
-    gradient = w - 2 * C * torch.cat([x.T @ pull, pull.sum(0, keepdim=True)])
+    down = (pull.T @ x).T  # ten times as fast as x.T @ pull, where x fills a gigabyte row by row
+    gradient = w - 2 * C * torch.cat([down, pull.sum(0, keepdim=True)])
     return w.square().sum() / 2 + C * short.square().sum(), gradient
 
 
