@@ -185,7 +185,7 @@ def combine(
         What a sum should show, of a run on built-in pictures: 'man glasses', made of a woman with and without them and
         a man without, which a reader finds; or all groups, like '+woman hair=long -woman hair=bun +man hair=bun'.
     means
-        Exemplars that are found for each group. [default: 3]
+        Exemplars that are found for each group; the paper has 3. [default: 6]
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/combine.png]
     """
@@ -592,3 +592,44 @@ def guidelines(
     )
     drawn = {".png": experiment.figure(found)}
     _show(result.keep(found, drawn, None, where / "guidelines.png", overwrite=True), json_out, console)
+
+
+@_verb
+def paper(
+    run: Path | None = None,
+    /,
+    *,
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    size: Whole = None,
+    out: Out = None,
+    json_out: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """All of it on the built-in pictures, and one page: the paper beside ours. What was stopped goes on where it was.
+
+    Half an hour on two cores, with the training; five minutes with --quick.
+
+    Parameters
+    ----------
+    run
+        A run of your own, on which all is made that can be. [default: runs that are trained for it]
+    quick
+        Little training and few samples: to see the page, not the figures.
+    size
+        Of the pictures that are learned from, in pixels. [default: 32]
+    out
+        A folder for the runs, the pictures and paper.html. [default: runs/paper-SIZE, or RUN/experiments/paper]
+    """
+    from dcgan.experiments import paper as experiment
+
+    console = Console(quiet=quiet, stderr=json_out)
+    side = experiment.SIZE if size is None else size
+    if run is not None and size is not None:
+        raise UserError(f"--size {size}: the run {run} has its own; leave one of them out")
+    ours = Path("runs") / f"paper-{side}{'-quick' if quick else ''}"
+    where = out or (ours if run is None else run / "experiments" / "paper")
+    done = experiment.make(where, own=run, size=side, quick=quick, console=console)
+    if json_out:
+        print(json.dumps(done.as_json()))
+    else:
+        console.say(done.in_words())

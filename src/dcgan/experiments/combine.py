@@ -27,7 +27,7 @@ from dcgan.plots import Row
 from dcgan.plots.style import MINUS
 from dcgan.sample import Model
 
-MEANS = 3  # exemplars of a concept
+MEANS = 6  # exemplars of a concept; the paper takes 3
 NEIGHBOURS = 8
 SUMS = 100  # random ones of each attribute
 GOAL, GOAL_PIXELS = 0.9, 0.5  # the latter of our rate
@@ -66,6 +66,7 @@ def compute(
     means: int = MEANS,
     sums: int = SUMS,
     pool: int = POOL,
+    seer: Reader | None = None,
     console: Console | None = None,
 ) -> Result:
     """The sums of these points and wishes; where neither is given, the paper's, and the measure of random ones."""
@@ -73,7 +74,7 @@ def compute(
     asked = [_summed(model, latents.parse(words), words) for words in points]
     figures: list[Figure] = []
     if find or not points:
-        seer = exemplars.reader(model, f"--find {find[0]!r}" if find else "combine", console)
+        seer = seer or exemplars.reader(model, f"--find {find[0]!r}" if find else "combine", console)
         shown = exemplars.look(model, seer, pool, console)
         g = np.random.default_rng(0)
         for words in find or SHOWN:

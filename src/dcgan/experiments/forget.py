@@ -68,6 +68,7 @@ def compute(
     boxes: Path | None = None,
     labelled: int = LABELLED,
     tried: int = TRIED,
+    seer: Reader | None = None,
     console: Console | None = None,
 ) -> Result:
     """`boxes`: a file that says where the object is; a reader of rooms says it otherwise."""
@@ -82,7 +83,7 @@ def compute(
             f"--what {what}: only of a window, bed, door or lamp in rooms is it known where it stands; mark it on "
             "samples in a file, and name that with --boxes"
         )
-    seer = exemplars.reader(model, "forget", console)
+    seer = seer or exemplars.reader(model, "forget", console)
     shown = exemplars.look(model, seer, labelled + CHOSEN, console)
     told = np.flatnonzero(shown.read.confidences[what][:labelled] > SURE)
     places = [place(name, {f: held[row] for f, held in shown.read.values.items()}, what) for row in told]

@@ -65,6 +65,7 @@ def compute(
     pairs: int = PAIRS,
     tried: int = TRIED,
     pool: int = POOL,
+    seer: Reader | None = None,
     console: Console | None = None,
 ) -> Result:
     """`what`: continuous factors of the pictures that the run learned from; those of the figure unless told."""
@@ -74,7 +75,7 @@ def compute(
     for factor in what:
         if factor not in known:
             raise UserError(f"--what {factor}: {name} have no such continuous factor{suggest(factor, known)}")
-    seer = exemplars.reader(model, "turn", console)
+    seer = seer or exemplars.reader(model, "turn", console)
     shown = exemplars.look(model, seer, pool, console)
     axes, figures, said = [], [], []
     with console.progress("turning", len(what or WHAT[name])) as bar:
@@ -152,7 +153,7 @@ def _axis(
     way, seeds = vector(shown, seer, factor, kept, pairs)
     pictures, ours = _moved(model, seer, way, tried)
     _, theirs = _moved(model, seer, papers(shown, factor, np.random.default_rng(0)), tried)
-    protocol = {"pairs": pairs, "among": len(shown.seeds), "points": POINTS, "samples": tried, "control": "4 against 4"}
+    protocol = {"pairs": pairs, "among": len(shown.seeds), "points": POINTS, "samples": tried, "beside": "4 against 4"}
     of = f"{FIRST_TRIED}-{FIRST_TRIED + tried - 1}"
 
     def share(name: str, rule: Callable[[Mapping[str, np.ndarray]], np.ndarray], goal: float) -> Figure:
