@@ -58,7 +58,7 @@ class Studio:
         element.evaluate("""async (it) => {
             const wanted = it.words;
             const drawn = () => it.picture && it.drawnFor === it.askedFor;
-            for (let i = 0; i < 500 && !drawn(); i++) await new Promise((go) => setTimeout(go, 20));
+            for (let i = 0; i < 3000 && !drawn(); i++) await new Promise((go) => setTimeout(go, 20));
             if (!drawn()) throw new Error(`not drawn: ${wanted}`);
         }""")
         made = element.evaluate("""(it) => {
@@ -70,7 +70,7 @@ class Studio:
         return np.array(pixels, np.uint8).reshape(height, width, 4)[..., :3]
 
     def settled(self, true: Callable[[], Any], what: str) -> None:
-        for _ in range(300):
+        for _ in range(3000):  # however busy the machine
             if true():
                 return
             self.page.wait_for_timeout(30)
@@ -99,7 +99,7 @@ def opened(browser: Any, run: Path) -> Iterator[Studio]:
     with browsing.served(run.parent) as address:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(120_000)
         yield Studio(context.new_page(), address, run)
         context.close()
 

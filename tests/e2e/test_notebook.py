@@ -69,6 +69,7 @@ def test_python_sees_and_sets_what_is_chosen(explorer):
 def test_the_widget_draws_in_a_page_and_tells_its_state(explorer, browser):
     context = browser.new_context()
     page = context.new_page()
+    page.set_default_timeout(120_000)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto("about:blank")

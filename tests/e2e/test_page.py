@@ -48,7 +48,7 @@ def model(run: Path) -> Any:
 def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(offline=True, viewport={"width": 1280, "height": 800}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     page.heard = browsing.Heard(page)
     yield page
     assert page.heard.complaints == []
@@ -126,6 +126,7 @@ def test_the_module_for_a_page_of_ones_own(browser, run, model, cli, tmp_path):
     with hosted(out) as address:
         context = browser.new_context()
         page = context.new_page()
+        page.set_default_timeout(120_000)
         heard = browsing.Heard(page)
         page.goto(f"{address}example.html")
         words = ["17", "0.5*12 + 0.5*40", "17 - 2*#mine"]
