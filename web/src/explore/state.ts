@@ -86,12 +86,8 @@ export function read(query: URLSearchParams): State {
     if (name) state.weights[name] = finite(weight, 0);
   }
   for (const one of split(query.get("off"), ";")) {
-    const [layer, maps = ""] = one.split(":");
-    const numbers = maps
-      .split(",")
-      .map(Number)
-      .filter((map) => Number.isInteger(map) && map >= 0);
-    if (numbers.length && Number.isInteger(Number(layer))) state.off[Number(layer)] = numbers;
+    const found = /^(\d{1,4}):(\d{1,6}(?:,\d{1,6})*)$/.exec(one);
+    if (found) state.off[Number(found[1])] = found[2]!.split(",").map(Number);
   }
   state.layer = Math.floor(finite(query.get("layer") ?? undefined, -1));
   for (const one of split(query.get("boxes"), ";")) {
