@@ -13,8 +13,11 @@ FIGURES = (
     "prepare",
     "fuzz",
     "million",
+    "train",
     "studio",
     "drag",
+    "features",
+    "one_nn",
 )  # each a module here with main(): what it shows is its first line
 
 
