@@ -672,6 +672,7 @@ def studio(
     """
     from dcgan.studio import launch
 
+    launch.check_path(path)
     launch.serve(path, host=host, port=port, token=token, browser=not no_browser)
 
 

@@ -9,7 +9,6 @@ import pytest
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", ["check", "test"])
 def test_the_page(what):
     npm = shutil.which("npm")

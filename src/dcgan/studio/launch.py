@@ -21,6 +21,7 @@ from dcgan.studio.library import Library
 
 PORT = 8421  # the first that is tried; where it is taken, one of the next
 TRIED = 20
+RUNS = Path("runs")
 SHORTEST = 16  # characters of a token
 
 
@@ -39,6 +40,17 @@ def check() -> None:
             f"studio: its page is not built ({STATIC} is empty), since node and npm were not there when this package "
             "was made; install Node.js 20.19 or newer and run python tools/page.py in the source, or install a wheel"
         )
+
+
+def check_path(path: Path) -> None:
+    """Whether runs can be there; those of the usual place may still come."""
+    try:
+        if path.is_dir() or (path == RUNS and not os.path.lexists(path)):
+            return
+        what = "it is a file; give a run's folder, or a folder of runs" if path.exists() else "there is no such folder"
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror})"
+    raise UserError(f"{path}: {what}; `dcgan runs` lists the runs under runs/")
 
 
 def serve(
@@ -127,31 +139,29 @@ def _apart(path: Path, tell: Connection) -> None:
 
 def listen(host: str, port: int | None) -> socket.socket:
     """A socket on that port; without one, on the first free of a few, so that bookmarks tend to hold."""
-    tried = range(PORT, PORT + TRIED) if port is None else [port]
-    error: OSError | None = None
+    if port is not None and not 0 <= port <= 65535:
+        raise UserError(f"--port {port}: ports go from 0 to 65535; leave it out, and a free one is found")
+    tried, why = range(PORT, PORT + TRIED) if port is None else [port], ""
     for number in tried:
         try:
             family, kind, protocol, _, where = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
-            sock = socket.socket(family, kind, protocol)
-            if os.name == "posix":
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind(where)
-                sock.listen(128)  # so that the address answers as soon as it is told
-            except OSError:
-                sock.close()
-                raise
-            return sock
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):
             raise UserError(
                 f"--host {host}: this machine has no such address; leave it out for this machine alone"
             ) from None
-        except (OSError, OverflowError) as failed:
-            error = failed if isinstance(failed, OSError) else None
+        sock = socket.socket(family, kind, protocol)
+        if os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(where)
+            sock.listen(128)  # so that the address answers as soon as it is told
+            return sock
+        except OSError as error:
+            sock.close()
+            why = error.strerror or str(error)
     if port is None:
-        raise UserError(f"studio: ports {PORT} to {PORT + TRIED - 1} are all taken; choose one with --port")
-    why = (error and error.strerror) or "ports go from 0 to 65535"
-    raise UserError(f"--port {port}: it cannot be listened on at {host} ({why}); choose another, or leave it out")
+        raise UserError(f"studio: ports {PORT} to {PORT + TRIED - 1} cannot be had ({why}); choose one with --port")
+    raise UserError(f"--port {port}: it cannot be had at {host} ({why}); choose another, or leave it out")
 
 
 def _address(host: str, port: int, token: str | None) -> str:
