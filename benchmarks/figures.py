@@ -18,6 +18,10 @@ FIGURES = (
     "drag",
     "features",
     "one_nn",
+    "recipe",
+    "stability",
+    "small_data",
+    "quality",
 )  # each a module here with main(): what it shows is its first line
 
 

@@ -174,7 +174,7 @@ def test_labels_reach_both_networks():
 @pytest.mark.parametrize(("z", "moments"), [("uniform", (1 / 3, 1 / 5)), ("normal", (1, 3))])
 def test_noise_has_the_distribution_asked_for(z, moments):
     torch.manual_seed(0)
-    drawn = noise(config(z=z, z_dim=100), torch.zeros(2000, 1)).double()
+    drawn = noise(config(z=z, z_dim=100, m=2000), torch.zeros(2000, 1)).double()
     assert drawn.shape == (2000, 100)
     second, fourth = moments
     assert abs(drawn.mean()) < 5 * (second / 200_000) ** 0.5
