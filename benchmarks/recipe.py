@@ -2,6 +2,7 @@
 
     python benchmarks/recipe.py                      all of it, going on where it stopped
     python benchmarks/recipe.py screen --data cifar10 --only ema "no norm in D"
+    python benchmarks/recipe.py look --only default      the same after 2 minutes: what a slow machine can tell in a day
     python benchmarks/recipe.py final
     python benchmarks/recipe.py write                docs/recipe.md alone, from the rows that stand
 
@@ -54,6 +55,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "paper, width 64": {"preset": "paper", "width": 64}
 }  # not screened: what other figures train
 SCREEN = ("cifar10", "faces")
+MINUTES = {"look": 2.0, "screen": 5.0}
 FINAL = {"cifar10": (30, 3), "fashion-mnist": (30, 3), "mnist": (10, 1), "faces": (10, 1)}  # data: minutes, seeds
 SIZE: dict[str, dict[str, Any]] = {"faces": {"size": 32}}  # all others as they are
 CORES = 2
@@ -119,11 +121,11 @@ def trained(figure: str, stage: str, data: str, name: str, steps: int, seed: int
 
 
 def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: str) -> dict[str, Any]:
-    """A row: so many steps as fit, trained and judged."""
+    """A row: so many steps as fit, trained and judged. A run that was looked at goes on to its place in the screen."""
 
     def measure() -> dict[str, Any]:
         steps = steps_for(data, name, minutes, threads)
-        return judge(trained("recipe", stage, data, name, steps, seed, threads))
+        return judge(trained("recipe", "final" if stage == "final" else "screen", data, name, steps, seed, threads))
 
     about = {"data": data, "recipe": name, "minutes": minutes, "seed": seed, "stage": stage, "protocol": PROTOCOL}
     return record("recipe", f"{stage}: {data}, {name}, seed {seed}", measure, **about, settings=RECIPES[name])
@@ -166,16 +168,18 @@ with what is missing. Each ingredient alone, from `--preset tutorial`, at equal 
 
 def write() -> None:
     """docs/recipe.md."""
-    write_whole(ROOT / "docs" / "recipe.md", page(rows("screen"), rows("final")).encode())
+    write_whole(ROOT / "docs" / "recipe.md", page(rows("screen"), rows("final"), rows("look")).encode())
 
 
-def page(screen: Sequence[dict], final: Sequence[dict]) -> str:
+def page(screen: Sequence[dict], final: Sequence[dict], look: Sequence[dict] = ()) -> str:
     lines = [ABOUT]
     lines += _table(screen) if screen else ["Not run yet."]
     missing = [f"{data}: {name}" for data in SCREEN for name in RECIPES
                if not any((row["data"], row["recipe"]) == (data, name) for row in screen)]  # fmt: skip
     if missing and screen:
         lines += ["", f"Not run yet, {len(missing)} of {len(SCREEN) * len(RECIPES)}: {'; '.join(missing)}."]
+    if look:
+        lines += ["", f"## A first look: the same after {MINUTES['look']:g} minutes", "", *_table(look)]
     lines += ["", "## The finals", ""]
     lines += (
         _finals(final) if final else ["Not run yet: the best two of the screen and `tutorial`, 3 seeds, 30 minutes."]
@@ -220,10 +224,10 @@ def _finals(found: Sequence[dict]) -> list[str]:
     return lines
 
 
-def screen(only: Sequence[str] = (), data: Sequence[str] = (), threads: int = CORES, minutes: float = 5) -> None:
+def screen(only: Sequence[str] = (), data: Sequence[str] = (), threads: int = CORES, stage: str = "screen") -> None:
     for one in data or SCREEN:
         for name in only or RECIPES:
-            train(one, name, minutes, 0, threads, "screen")
+            train(one, name, MINUTES[stage], 0, threads, stage)
 
 
 def final(threads: int = CORES) -> None:
@@ -234,13 +238,13 @@ def final(threads: int = CORES) -> None:
 
 def main(words: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description="see the first lines of benchmarks/recipe.py")
-    parser.add_argument("stage", nargs="?", default="all", choices=("all", "screen", "final", "write"))
+    parser.add_argument("stage", nargs="?", default="all", choices=("all", "look", "screen", "final", "write"))
     parser.add_argument("--data", nargs="*", default=())
     parser.add_argument("--only", nargs="*", default=())
     parser.add_argument("--threads", type=int, default=CORES)
     asked = parser.parse_args(list(words))
-    if asked.stage in ("all", "screen"):
-        screen(asked.only, asked.data, asked.threads)
+    if asked.stage in ("all", "look", "screen"):
+        screen(asked.only, asked.data, asked.threads, "look" if asked.stage == "look" else "screen")
     if asked.stage in ("all", "final"):
         final(asked.threads)
     write()
