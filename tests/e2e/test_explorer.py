@@ -409,6 +409,27 @@ def test_a_picture_of_ones_own_becomes_a_point(studio, run, model):
     studio.heard.complaints.clear()  # Chromium notes the refusal
 
 
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_address_that_makes_no_sense_is_shown_as_far_as_it_does(studio, tool):
+    """No tool stays blank, whatever someone typed or an old address names."""
+    nonsense = {
+        "bench": "3;x;#gone;9",
+        "corners": "3;#gone;17 40",
+        "trays": "+#gone;3!-oops",
+        "base": "what",
+        "weights": "gone|1;z.999|2",
+        "off": "1:3,4000;99:1",
+        "boxes": "x|0,0,1,1",
+        "at": "7,-3",
+        "layer": "77",
+    }
+    studio.open(tool=tool, **nonsense)
+    shown = studio.page.locator("#panel > *").evaluate("(it) => it.shadowRoot.textContent.trim()")
+    assert len(shown) > 100
+    assert [one["words"] for one in studio.state["bench"]] == ["3", "9"]
+    assert studio.state["off"] == {"1": [3]}
+
+
 def test_algorithm_1_step_by_step(studio):
     studio.open(tool="steps")
     page = studio.page

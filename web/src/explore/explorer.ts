@@ -53,6 +53,26 @@ export class Explorer extends LitElement implements Session {
         if (!held || held.some((value, i) => value !== z[i])) this.generator.name(name, z);
       }
     }
+    this.state = this.sane(this.state);
+  }
+
+  /** An address may name what this run does not know: that is left out, and the rest is shown. */
+  private sane(state: State): State {
+    const good = (words: string) => !this.generator.wrong(words);
+    const { layers } = this.generator.about;
+    const off = Object.entries(state.off).map(
+      ([layer, maps]) => [layer, maps.filter((map) => map < (layers[Number(layer)]?.[0] ?? 0))] as const,
+    );
+    return {
+      ...state,
+      bench: state.bench.filter(({ words }) => good(words)),
+      corners: state.corners.filter(good),
+      trays: state.trays.map((tray) => ({ ...tray, points: tray.points.filter(good) })),
+      base: good(state.base || "0") ? state.base : "",
+      boxes: state.boxes.filter(({ words }) => good(words)),
+      weights: Object.fromEntries(Object.entries(state.weights).filter(([name]) => good(`#${name}`))),
+      off: Object.fromEntries(off.filter(([, maps]) => maps.length)),
+    };
   }
 
   set(change: Partial<State>, replace = false): void {

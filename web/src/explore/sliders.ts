@@ -33,7 +33,8 @@ export class Sliders extends Panel {
   }
 
   private get base(): string {
-    return this.state.base || this.state.point;
+    const base = this.state.base || this.state.point;
+    return this.generator.wrong(base) ? "0" : base;
   }
 
   private move(name: string, weight: number): void {
