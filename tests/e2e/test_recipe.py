@@ -1,20 +1,20 @@
 """The recipe's figures in a small form: equal time, a row a finished run, going on, and the page made of the rows."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from dcgan.metrics import score
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = {"size": 8, "width": 4, "m": 8, "precision": "float32"}
 
 
 @pytest.fixture
 def benches(tmp_path, monkeypatch):
     """benchmarks/'s modules, writing into a folder of the test's, on runs of a moment."""
-    from pathlib import Path
-
-    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     monkeypatch.setenv("DCGAN_FIGURES", str(tmp_path / "figures"))
     import judge
     import recipe
@@ -105,17 +105,12 @@ def test_the_finals_page(benches):
     assert page.index("| one |") < page.index("| tutorial |")
 
 
-def test_the_page_in_docs_is_that_of_the_rows():
-    from pathlib import Path
+def test_the_page_in_docs_is_that_of_the_rows(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import recipe
 
-    root = Path(__file__).resolve().parents[2]
-    held = root / "docs" / "recipe.md"
-    if not held.exists():
-        pytest.skip("docs/recipe.md is made by benchmarks/recipe.py")
-    rows = json.loads((root / "docs" / "results" / "recipe.json").read_text())
-    for one in rows:
-        if one["stage"] == "screen":
-            assert f"| {one['data']} | {one['steps']:,} | {one['value']:.1f} |" in held.read_text()
+    page = recipe.page(*(recipe.rows(stage) for stage in ("screen", "final", "look")))
+    assert (ROOT / "docs" / "recipe.md").read_text() == page
 
 
 @pytest.mark.slow
