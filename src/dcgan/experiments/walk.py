@@ -4,11 +4,12 @@
 interesting representations"; sharp transitions would be signs of memorisation. So the smoothness is measured: the path
 is closed to a loop, each segment walked in equal steps (a line; an arc of the sphere where z is normal), and the
 distance between neighbours taken in lite0's features, which know nothing of this generator. For one that draws, the
-largest step stays near the mean. Beside it goes a memoriser, which shows the nearest of a thousand remembered
-latents' pictures: it stands still, then jumps.
+largest step stays near the mean, and is a small part of the way from one point to the next. Beside it goes a
+memoriser, which shows the nearest of a thousand remembered latents' pictures: it stands still, then jumps. (One that
+draws another picture at each step has steps of one length, but each as long as the whole way.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ POINTS = tuple(str(seed) for seed in range(9))
 STEPS = 16  # from one point to the next
 REMEMBERED = 1000  # latents of the memoriser
 GOAL = 4.0  # largest step over the mean one: a memoriser's grows with STEPS, a drawing generator's does not
+PART = 0.5  # largest step over the way from one point to the next: a jump is about 1
 COLUMNS = 8  # pictures of a segment that the strip shows
 
 
@@ -39,40 +41,54 @@ class Result(result.Result):
     memorised: np.ndarray  # the same of the memoriser
 
 
-def compute(model: Model, points: Sequence[str] = (), steps: int = STEPS, console: Console | None = None) -> Result:
-    """A loop through the points, 9 of the first seeds unless told."""
+def compute(
+    model: Model,
+    points: Sequence[str] = (),
+    steps: int = STEPS,
+    *,
+    extractor: Callable[[np.ndarray], np.ndarray] | None = None,
+    console: Console | None = None,
+) -> Result:
+    """A loop through the points, 9 of the first seeds unless told; `extractor` in place of lite0."""
     console = console or Console(quiet=True)
     points = tuple(points) or POINTS
     if len(points) < 2:
-        raise UserError(f"--points {points[0]}: a walk needs two points or more; separate them by commas or repeat it")
+        raise UserError(f"--point {points[0]}: a walk needs two points or more; give --point again for each")
     if not 2 <= steps <= 1000:
         raise UserError(f"--steps {steps}: from one point to the next it must be 2 to 1,000 steps")
     z, labels = model.latents(points)
-    path = np.concatenate(
-        [latents.walk(a, b, steps, model.config.z) for a, b in zip(z, np.roll(z, -1, 0), strict=True)]
-    )
+    extractor = extractor or features.load("lite0")
+    ends = zip(z, np.roll(z, -1, 0), strict=True)
+    path = np.concatenate([latents.walk(a, b, steps, model.config.z) for a, b in ends])
     with console.progress("drawing", len(path)) as bar:
         frames = _generate(model, path, labels)
         bar.update(len(path))
     remembered = np.concatenate([z, latents.draw(range(REMEMBERED), model.config.z_dim, model.config.z)])
     memorised = _generate(model, remembered[_nearest(path, remembered)], labels)
-    extractor = features.load("lite0")
-    sizes = []
+    told = []
     with console.progress("measuring steps", 2 * len(path)) as bar:
         for i, shown in enumerate((frames, memorised)):
-            sizes.append(_steps(extractor(shown)))
+            told.append(_smoothness(extractor(shown), steps))
             bar.update((i + 1) * len(path))
-    ours, control = (float(one.max() / max(one.mean(), 1e-12)) for one in sizes)
-    protocol = {"points": list(points), "steps": steps, "features": extractor.name, "path": _kind(model)}
-    smooth = Figure(
-        "largest step / mean", ours, protocol, ", ".join(points), goal=GOAL, ok=ours <= GOAL < control, control=control
-    )
+    (ours, part), (theirs, jump) = told
+    protocol = {
+        "points": list(points),
+        "steps": steps,
+        "features": getattr(extractor, "name", "own"),
+        "path": "arcs" if model.config.z == "normal" else "lines",
+    }
+    seeds = ", ".join(points)
+    even, small = ours <= GOAL < theirs, part <= PART < jump
+    figures = [
+        Figure("largest step / mean", ours, protocol, seeds, goal=GOAL, ok=even, control=theirs),
+        Figure("largest step / way between points", part, protocol, seeds, goal=PART, ok=small, control=jump),
+    ]
     found = (
-        f"{len(path)} steps round {len(points)} latents: the largest is {ours:.1f} times the mean one; of a memoriser "
-        f"on the same path {control:.1f} times"
+        f"{len(path)} steps round {len(points)} latents: the largest is {ours:.1f} times the mean and {part:.2f} of "
+        f"the way from point to point; of a memoriser on the same path {theirs:.1f} times and {jump:.2f}"
     )
     return Result(
-        subject=result.subject(model), found=found, figures=[smooth], points=points, frames=frames, memorised=memorised
+        subject=result.subject(model), found=found, figures=figures, points=points, frames=frames, memorised=memorised
     )
 
 
@@ -92,10 +108,6 @@ def animation(found: Result) -> bytes:
     return images.animation(list(large), milliseconds=60, hold=60)
 
 
-def _kind(model: Model) -> str:
-    return "arcs" if model.config.z == "normal" else "lines"
-
-
 def _generate(model: Model, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     return model.generate(z, None if labels is None else np.repeat(labels[:1], len(z)))
 
@@ -105,6 +117,8 @@ def _nearest(path: np.ndarray, remembered: np.ndarray) -> np.ndarray:
     return apart.argmin(1)
 
 
-def _steps(rows: np.ndarray) -> np.ndarray:
-    """How far each is from the next, the last from the first: [N, d] -> [N]."""
-    return np.linalg.norm(np.roll(rows, -1, 0) - rows, axis=1)
+def _smoothness(rows: np.ndarray, steps: int) -> tuple[float, float]:
+    """The largest step [N, d] over the mean one, and over the mean way from each point to the next."""
+    sizes = np.linalg.norm(np.roll(rows, -1, 0) - rows, axis=1)
+    ways = np.linalg.norm(np.roll(rows[::steps], -1, 0) - rows[::steps], axis=1)
+    return float(sizes.max() / max(sizes.mean(), 1e-12)), float(sizes.max() / max(ways.mean(), 1e-12))

@@ -1,0 +1,272 @@
+"""The paper's experiments, small: each measure passes what it should and fails what is broken.
+
+The world here is simple: a picture is a dark sheet in which each factor lights one point of its own row, and a reader
+reads where. What a generator draws from z linearly is then known to be right, what it draws in spite of z is known to
+be wrong, and the sum of two pictures is no picture, since two points are lit in a row.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dcgan import latents
+from dcgan.checkpoint import Header
+from dcgan.config import Config
+from dcgan.data.pictures import FACTORS, Category, Continuous
+from dcgan.errors import UserError
+from dcgan.experiments import combine, exemplars, turn, walk
+from dcgan.experiments.exemplars import Wish, wish
+from dcgan.metrics.reader import Reading
+from dcgan.metrics.result import Figure
+from dcgan.sample import Model
+
+SIDE = 32
+ROWS = [name for name, kind in FACTORS["faces"].items() if isinstance(kind, (Category, Continuous))]
+
+
+class Sheet(nn.Module):
+    """z [N, 32] -> pictures; each factor is a direction of z, of which others take no part."""
+
+    def __init__(self, deaf: bool = False):
+        super().__init__()
+        self.deaf = deaf
+        g = torch.Generator().manual_seed(0)
+        mixed = torch.linalg.qr(torch.randn(SIDE, SIDE, generator=g))[0]
+        self.ways = nn.Parameter(mixed[: len(ROWS)])
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        told = (z @ self.ways.T / 0.75).clamp(-1, 1)
+        if self.deaf:  # the same z always gives the same picture, but one that has nothing to do with it
+            told = ((z.double() * 1e4).sum(1, keepdim=True) * (1 + torch.arange(len(ROWS)))).sin().float()
+        lit = ((told + 1) / 2 * (SIDE - 1)).round().long()
+        x = torch.full((len(z), 3, SIDE, SIDE), -1.0)
+        for row in range(len(ROWS)):
+            x[torch.arange(len(z)), :, 2 * row, lit[:, row]] = 1.0
+        return x
+
+
+class Seer:
+    """Reads a sheet; where a row has not one lit point, it is sure of nothing."""
+
+    def __init__(self):
+        self.factors = [SimpleNamespace(name=name, right=1.0) for name in ROWS]
+
+    def read(self, images: np.ndarray) -> Reading:
+        levels = images[..., 0].astype(float)[:, : 2 * len(ROWS) : 2]  # [N, rows, SIDE]
+        one = ((levels > 200).sum(2) == 1) & ((levels > 40).sum(2) == 1)
+        place = levels.argmax(2) / (SIDE - 1)
+        values, sure, errors = {}, {}, {}
+        for i, name in enumerate(ROWS):
+            kind = FACTORS["faces"][name]
+            if isinstance(kind, Category):
+                values[name] = np.minimum(place[:, i] * len(kind.values), len(kind.values) - 1).astype(np.int64)
+            else:
+                values[name] = (2 * place[:, i] - 1).astype(np.float32)
+                errors[name] = np.full(len(images), 0.05, np.float32)
+            sure[name] = one[:, i].astype(np.float32)
+        clear = one.all(1).astype(np.float32)
+        return Reading(values, sure, errors, clear, clear)
+
+
+def model(G: nn.Module | None = None, **settings) -> Model:
+    config = Config(data="faces", size=(SIDE, SIDE), channels=3, z_dim=SIDE, steps=1, **settings)
+    return Model(Header(config, 1, 0.0, None), G or Sheet(), None, None)
+
+
+# What is wished
+
+
+def test_a_wish_is_read():
+    assert wish("man no-glasses mouth>0.3 turn<-.5 hair=long", "faces") == (
+        Wish("style", "=", 0),
+        Wish("glasses", "!", 1),
+        Wish("mouth", ">", 0.3),
+        Wish("turn", "<", -0.5),
+        Wish("hair", "=", 5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("moustache", "--find 'moustache': faces have no 'moustache'; there are: man, woman, glasses"),
+        ("woma", "--find 'woma': faces have no 'woma'; did you mean 'woman'?"),
+        ("brown", "--find 'brown': brown may be one of hair_colour, eye_colour; write hair_colour=brown"),
+        ("moth>0.5", "--find 'moth>0.5': faces have no continuous factor 'moth'; did you mean 'mouth'?"),
+        ("hair>2", "--find 'hair>2': faces have no continuous factor 'hair'"),
+    ],
+)
+def test_a_wish_that_cannot_be(words, said):
+    with pytest.raises(UserError) as error:
+        wish(words, "faces")
+    assert str(error.value).startswith(said)
+
+
+def test_which_samples_fit_a_wish_and_surely():
+    read = Seer().read(model().sample(range(300)))
+    shown = exemplars.Shown(np.arange(300), np.zeros((300, 1)), np.zeros((300, 1, 1, 3), np.uint8), read)
+    (glasses,), (smile,) = wish("glasses", "faces"), wish("mouth>0.3", "faces")
+    assert (shown.which([glasses]) == (read.values["glasses"] == 1)).all()
+    assert (shown.which([glasses]) ^ shown.which([glasses.negated()])).all()
+    surely = read.values["mouth"] > 0.3 + 0.0421  # Phi(0.842) = 0.8, of an error of 0.05
+    assert (shown.which([smile]) == surely).all()
+    assert not (shown.which([smile]) & shown.which([smile.negated()])).any()
+
+
+def test_exemplars_lie_far_inside():
+    shown = exemplars.look(model(), Seer(), 600, _quiet())
+    (glasses,) = wish("glasses", "faces")
+    inner, all_ = shown.inner([glasses], 3), np.flatnonzero(shown.which([glasses]))
+    way = Sheet().ways.detach().numpy()[ROWS.index("glasses")]
+    assert len(inner) == round(len(all_) / 3)
+    assert (shown.z[inner] @ way).mean() > (shown.z[all_] @ way).mean() + 0.15  # deviations are 0.58
+
+
+# Arithmetic
+
+
+def sums(G: nn.Module | None = None, means: int = 6) -> list[Figure]:
+    return combine.compute(model(G), sums=40, pool=1500, means=means, seer=Seer()).figures
+
+
+def test_sums_of_a_linear_generator_succeed_and_of_their_pixels_do_not():
+    for figure in sums():
+        assert figure.value >= 0.9
+        assert figure.control == 0
+        assert figure.ok
+
+
+def test_sums_of_a_generator_that_does_not_listen_fail():
+    """A sixth of hair styles and half of the others are right by chance, with half of the styles."""
+    for figure in sums(Sheet(deaf=True)):
+        assert figure.value < 0.5
+        assert figure.ok is False
+
+
+def test_more_exemplars_are_steadier():
+    few, many = (np.mean([figure.value for figure in sums(means=k)]) for k in (1, 8))
+    assert many > few + 0.1
+
+
+def test_a_sum_in_words():
+    found = combine.compute(model(), ["+12,40,77 -3,9,31 +5,8,61"])
+    (one,) = found.sums
+    z = latents.resolve(latents.parse(one.words), SIDE)
+    assert np.array_equal(one.drawn[0], model().generate(z[None])[0])
+    assert one.drawn.shape == (9, SIDE, SIDE, 3)
+    assert not np.array_equal(one.drawn[1], one.drawn[0])
+    pictures = [model().sample(seeds).astype(float).mean(0) for seeds in ((12, 40, 77), (3, 9, 31), (5, 8, 61))]
+    wanted = (pictures[0] - pictures[1] + pictures[2]).round().clip(0, 255)
+    assert np.array_equal(one.pixels, wanted)
+    assert found.ok is None
+
+
+def test_a_sum_that_is_found():
+    (one,) = combine.compute(model(), find=["man glasses"], means=3, pool=400, seer=Seer()).sums
+    seer, groups = Seer(), [group for _, group, _ in one.groups]
+    styles = [seer.read(group).values["style"].tolist() for group in groups]
+    glasses = [seer.read(group).values["glasses"].tolist() for group in groups]
+    assert styles == [[1] * 3, [1] * 3, [0] * 3]
+    assert glasses == [[1] * 3, [0] * 3, [0] * 3]
+
+
+@pytest.mark.parametrize(
+    ("points", "find", "said"),
+    [
+        (["17"], [], "point '17': a sum has two groups or more"),
+        ([], ["glasses"], "--find 'glasses': a sum takes two words"),
+        ([], ["hair=long glasses"], "--find 'hair=long glasses': a sum takes two words"),
+        ([], ["man mouth>0.99"], "--find 'man mouth>0.99': of 400 samples only 0 fit one of its groups, and 3"),
+    ],
+)
+def test_sums_that_cannot_be(points, find, said):
+    with pytest.raises(UserError) as error:
+        combine.compute(model(), points, find, means=3, pool=400, seer=Seer())
+    assert str(error.value).startswith(said)
+
+
+# The turn vector
+
+
+def turned(G: nn.Module | None = None) -> dict[str, Figure]:
+    found = turn.compute(model(G), ["turn"], tried=40, pool=1500, seer=Seer())
+    return {figure.name.removeprefix("turn: "): figure for figure in found.figures}
+
+
+def test_a_linear_generator_turns_and_keeps_the_rest():
+    figures = turned()
+    assert figures["rises at each step"].value >= 0.6  # those that begin near an end reach it, and rise no further
+    for name in ("hair", "glasses", "skin"):
+        kept = figures[f"{name} kept"]
+        assert kept.value >= 0.9
+        assert kept.value > kept.control  # the paper's four against four
+
+
+def test_a_generator_that_does_not_listen_does_not_turn():
+    assert max(figure.value for figure in turned(Sheet(deaf=True)).values()) <= 0.1
+
+
+def test_what_cannot_be_turned():
+    with pytest.raises(UserError, match=r"^--what trun: faces have no such continuous factor; did you mean 'turn'\?$"):
+        turn.compute(model(), ["trun"], seer=Seer())
+    with pytest.raises(UserError, match=r"^--what turn: of 20 samples only \d+ lie < -0.6, and 16 are wanted"):
+        turn.compute(model(), ["turn"], pool=20, seer=Seer())
+
+
+# The walk
+
+
+class Smooth(nn.Module):
+    """Draws what it is told, and near things alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = nn.Parameter(torch.zeros(1))
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return z[:, :3, None, None].expand(-1, -1, SIDE, SIDE)
+
+
+def pixels(images: np.ndarray) -> np.ndarray:
+    return images[:, ::2].reshape(len(images), -1).astype(np.float32)
+
+
+def test_a_smooth_walk_passes_and_a_memoriser_does_not():
+    found = walk.compute(model(Smooth()), steps=8, extractor=pixels)
+    even, small = found.figures
+    assert 1 <= even.value < 2.5  # of lines, each point's distance from the next is another
+    assert even.control > 6  # 8 steps, in all but few of which it stands still
+    assert small.value == pytest.approx(even.value / 8, rel=0.02)  # on a straight line
+    assert small.control > 1
+    assert found.ok
+    assert found.frames.shape == (72, SIDE, SIDE, 3)
+
+
+def test_a_walk_of_another_picture_at_each_step_does_not_pass():
+    even, small = walk.compute(model(Sheet(deaf=True)), steps=8, extractor=pixels).figures
+    assert even.ok is not None
+    assert even.value < 2
+    assert small.value > 0.8
+    assert small.ok is False
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"points": ["1"]}, "--point 1: a walk needs two points or more"),
+        ({"steps": 1}, "--steps 1: from one point to the next it must be 2 to 1,000 steps"),
+    ],
+)
+def test_walks_that_cannot_be(asked, said):
+    with pytest.raises(UserError) as error:
+        walk.compute(model(), **asked)
+    assert str(error.value).startswith(said)
+
+
+def _quiet():
+    from dcgan.console import Console
+
+    return Console(quiet=True)
