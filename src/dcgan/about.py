@@ -47,6 +47,7 @@ def run(path: Path) -> dict[str, Any]:
         "finished": folder.finished(),
         "training": folder.training(),
         "last": reports[-1] if reports else None,
+        "memory": folder.peak_memory(),
         "findings": folder.findings(),
         "best": min(folder.scores(), key=lambda line: line["score"], default=None),
         "files": {name: str(file) for name, file in there.items() if file and file.exists()},
@@ -68,6 +69,8 @@ def run_in_words(found: Mapping[str, Any]) -> list[str]:
         )
     if last:
         lines.append(f"  speed        {last['images_per_s']:.0f} images/s; {clock(last['seconds'])} of training so far")
+    if found["memory"]:
+        lines.append(f"  memory       {found['memory'] / 2**20:,.0f} MiB at the peak")
     if best := found["best"]:
         lines.append(f"  score        {best['metric']} {best['score']:.4f} at its best, step {best['step']:,}")
     lines += [f"  finding      {_found(one)}" for one in found["findings"]]

@@ -4,7 +4,6 @@ Time and memory are measured, not guessed: a few steps of the very run are taken
 """
 
 import json
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -101,18 +100,7 @@ def estimate(plan: Plan) -> Estimate:
     finally:
         torch.set_num_threads(threads)
     median = sorted(times[1:])[len(times[1:]) // 2]  # without the first, which warms up
-    return Estimate(plan, G, D, median, _peak_memory(device), header.step if header else 0)
-
-
-def _peak_memory(device: str) -> int | None:
-    if device == "cuda":
-        return torch.cuda.max_memory_reserved()
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return Estimate(plan, G, D, median, run.peak_memory(device), header.step if header else 0)
 
 
 def _layer(stage: Stage) -> str:

@@ -7,6 +7,7 @@ import math
 import platform
 import shutil
 import signal
+import sys
 import threading
 import time
 import types
@@ -476,7 +477,8 @@ class Session:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
         moving = images.animation([images.read_picture(frame) for frame in frames], self.config.timelapse)
         files.write_whole(self.folder.timelapse_file(self.config.timelapse), moving)
-        self.folder.write(event="finish", step=self.state.step, seconds=round(self.watch.seconds, 3))
+        about = {"seconds": round(self.watch.seconds, 3), "memory": peak_memory(self.device)}
+        self.folder.write(event="finish", step=self.state.step, **about)
 
 
 def batches(config: Config, stream: data.Stream, device: str, rows: tuple[int, int] | None = None) -> Batch:
@@ -516,6 +518,18 @@ def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G
         set_precision(config, state)
         G.train()
         D.train()
+
+
+def peak_memory(device: str) -> int | None:
+    """Bytes that this process held at most, of the GPU where one computes; None where the system does not tell."""
+    if device == "cuda":
+        return torch.cuda.max_memory_reserved()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def sample_seeds(config: Config) -> list[int]:
