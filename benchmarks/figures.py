@@ -21,6 +21,7 @@ FIGURES = (
     "drag",
     "features",
     "one_nn",
+    "vae",
     "recipe",
     "stability",
     "small_data",

