@@ -96,6 +96,15 @@ def test_silent_where_all_is_well(settings, tmp_path):
     assert doctor.examine(folder.path).sound
 
 
+def test_under_a_paired_loss_the_margin_tells(tmp_path):
+    """It is in the log there, and only there; and D wins by it."""
+    folder = train(tmp_path / "run", loss="relativistic", **PROVOKED["D-won"])
+    assert all("D_margin" in report for report in folder.reports())
+    assert folder.reports()[-1]["D_margin"] > 3
+    assert "D-won" in names(folder)
+    assert not any("D_margin" in report for report in train(tmp_path / "other", steps=5).reports())
+
+
 def test_what_is_no_number_is_said_before_it_ends(tmp_path):
     with pytest.raises(UserError, match=r"at step 5 the losses are no numbers any more.*--recover"):
         train(tmp_path / "run", planning.Own(loss=Loss(USUAL.D, lambda fake: USUAL.G(fake) * float("nan"))))
