@@ -131,7 +131,7 @@ class Folder:
 
     def peak_memory(self) -> int | None:
         """Bytes, as the last sitting that reached the end found them."""
-        return next((line.get("memory") for line in reversed(self.lines()) if line.get("event") == "finish"), None)
+        return next((line.get("memory") for line in reversed([*self.lines()]) if line.get("event") == "finish"), None)
 
     def finished(self) -> bool:
         """Whether the run has come to the end that its config names."""
