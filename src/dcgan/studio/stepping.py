@@ -46,12 +46,8 @@ class Stepping:
         self.z_fixed = torch.from_numpy(latents.draw(range(SAMPLES), c.z_dim, c.z))
         self.y_fixed = torch.arange(SAMPLES) % c.classes if c.conditional else None
         self.seen = 0  # minibatches
-        self.begin()
-
-    def begin(self) -> None:
-        """A new iteration: its random numbers, its first minibatch."""
         algorithm.begin_step(self.config, self.state)
-        self.fresh_batch()
+        (self.x, self.y), self.z = self.batch(0), self.z_fixed  # to look at, before the first update
 
     def fresh_batch(self) -> None:
         self.x, self.y = self.batch(self.seen)

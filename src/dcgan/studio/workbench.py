@@ -147,6 +147,7 @@ class Workbench:
 
         with self._using(run) as opened:
             model, folder = opened.model, self._folder(run)
+            folder.check_point(name, overwrite=True)  # before one waits
             found = invert.invert(model, _decoded(model, content), steps=DESCENT)
             held, number = folder.points(), 1
             free = name
@@ -179,7 +180,10 @@ class Workbench:
     # What they share
 
     def _folder(self, run: str) -> Folder:
-        return self.library.run(run)
+        folder = self.library.run(run)
+        if folder.points_file.exists():
+            self.library.check(folder.points_file)  # its #names are read: no link may lead them elsewhere
+        return folder
 
     @contextmanager
     def _using(self, run: str) -> Iterator[Opened]:
@@ -209,6 +213,8 @@ class Workbench:
         shape = (*(c.size or ()), c.channels or 0)
         if len(pixels) != int(np.prod(shape)):
             raise UserError(f"a picture of {len(pixels)} bytes: this run's have {int(np.prod(shape))}; reload the page")
+        if c.conditional and not 0 <= (label or 0) < c.classes:
+            raise UserError(f"label {label}: classes go from 0 to {c.classes - 1}")
         picture = np.frombuffer(pixels, np.uint8).reshape(1, *shape).copy()
         return picture, [label or 0] if c.conditional else None
 
