@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import sys
 import shutil
 import subprocess
 
@@ -193,6 +194,8 @@ def test_info_in_words(cli, run):
         lines[2],
     )
     assert re.fullmatch(r"  speed        \d+ images/s; 0:\d\d of training so far", lines[3])
+    if sys.platform != "win32":
+        assert re.fullmatch(r"  memory       \d[\d,]* MiB at the peak", lines.pop(4))
     assert lines[4].startswith("  settings     size 16x16, channels 3, width 4, m 8, ")
     assert lines[5:] == [
         "  checkpoint   runs/faces/checkpoints/last.safetensors",
