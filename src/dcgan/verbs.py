@@ -69,7 +69,7 @@ def walk(
     console = Console(quiet=quiet, stderr=json_out)
     model = sample.load(run, last=last)
     result.place("walk", model.folder, out)
-    found = experiment.compute(model, points or (), steps or experiment.STEPS, console)
+    found = experiment.compute(model, points or (), experiment.STEPS if steps is None else steps, console=console)
     drawn = {".png": experiment.figure(found), ".webp": experiment.animation(found)}
     _show(result.keep(found, drawn, model.folder, out, overwrite), json_out, console)
 
