@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tests"))  # networks of a trained one's statistic
 MOVES = 200
 GOALS = {"default": 50.0, "paper": 120.0}  # ms
 FIRST = 3.0  # s
-SETTINGS = {"default": {"width": 32}, "paper": {"width": 128, "kernel": 5}}
+SETTINGS: dict[str, dict[str, Any]] = {"default": {"width": 32}, "paper": {"width": 128, "kernel": 5}}
 
 # Each move is answered before the next is made, so that none waits for another. A frame is presented at the next
 # animation frame after the canvas was drawn.

@@ -166,3 +166,14 @@ def test_algorithm_1_goes_as_training_does(trained):
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert said[1]["D_Gz"] > said[1]["D_Gz_before"]  # G's step does what it is for
     assert said[0]["D_x"] - said[0]["D_Gz"] > said[0]["D_x_before"] - said[0]["D_Gz_before"]
+
+
+def test_what_is_no_gan_is_not_stepped_through(runs):
+    from dcgan.errors import UserError
+    from dcgan.studio.stepping import Stepping
+
+    config = Folder(runs / "colour").config()
+    with pytest.raises(UserError, match="trained as an autoencoder"):
+        Stepping(config.build("vae", size=(16, 16), channels=3, steps=5))
+    with pytest.raises(UserError, match="parts of its owner's own"):
+        Stepping(config.replace(loss="own:mine"))

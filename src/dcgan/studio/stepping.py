@@ -30,14 +30,16 @@ class Opinion:
 
 class Stepping:
     def __init__(self, config: Config):
+        if any(str(part).startswith("own:") for part in (config.loss, config.network, config.optimizer)):
+            raise UserError("this run was trained with parts of its owner's own, which only their Python has")
+        if config.network == "vae":
+            raise UserError("this run was trained as an autoencoder, which is another algorithm; open one of a GAN")
         small = {"width": WIDTH, "width_D": None, "m": MINIBATCH, "precision": "float32", "device": "cpu"}
         try:
             dataset = pictures.of_run(config)
         except UserError:
             dataset = data.open(BUILT_IN, size=(32, 32), channels=3)
             small |= {"data": BUILT_IN, "size": (32, 32), "channels": 3, "conditional": False, "classes": 0}
-        if config.loss not in LOSSES or config.network not in algorithm.NETWORKS or config.optimizer.startswith("own:"):
-            raise UserError("this run was trained with parts of its owner's own, which only their Python has")
         self.config = config.replace(**small)
         self.state = algorithm.fresh(self.config)
         self.batch = run.batches(self.config, data.Stream(dataset, self.config.seed), "cpu")
