@@ -379,6 +379,29 @@ def doctor(run: Path, /, *, json_out: Json = False) -> None:
 
 
 @app.command
+def card(
+    run: Path, /, *, out: Out = None, overwrite: Overwrite = False, json_out: Json = False, quiet: Quiet = False
+) -> None:
+    """One page about a run, to hand in, print or send: what it learned from, how, what it draws, how good that is.
+
+    Parameters
+    ----------
+    run
+        A run's folder.
+    out
+        The page, an .html with all its pictures inside. [default: RUN/card.html]
+    """
+    from dcgan import card as cards
+
+    console = Console(quiet=quiet, stderr=json_out)
+    done = cards.make(run, out, overwrite, console)
+    if json_out:
+        print(json.dumps(done.as_json()))
+    else:
+        console.say(done.in_words())
+
+
+@app.command
 def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
     """A line for each run in a folder.
 
@@ -639,6 +662,13 @@ def evaluate(
         if not done.neighbours:
             raise UserError(f"--figure {figure}: it shows the nearest pictures; add memory to --metrics")
         files.write_new(figure, plots.neighbours(done.neighbours), overwrite)
+    if done.of and done.of.folder:
+        from dcgan.metrics import kept
+
+        try:
+            kept.keep(done.of.folder, done.of.header.step, done)
+        except UserError as error:  # what took minutes to measure is told all the same
+            console.warn(str(error))
     if json_out:
         print(json.dumps(done.as_json()))
     else:

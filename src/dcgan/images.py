@@ -52,6 +52,13 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     return sheet
 
 
+def cells(sheet: np.ndarray, size: tuple[int, int], gap: int = 2) -> np.ndarray:
+    """The pictures of a `grid`'s first row again: [H', W', C] -> uint8 [N, H, W, C]."""
+    h, w = size
+    lefts = range(gap, sheet.shape[1] - w, w + gap)
+    return np.stack([sheet[gap : gap + h, left : left + w] for left in lefts])
+
+
 def png(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     """uint8 [H, W, C] as a PNG file's bytes; `text` (the recipe) goes into its metadata."""
     notes = PngImagePlugin.PngInfo()

@@ -23,7 +23,7 @@ FLOORS = [
     {"draw", "shards", "metrics", "plots", "about", "doctor"},
     {"planning"},
     {"run"},
-    {"estimate", "experiments", "export"},
+    {"estimate", "experiments", "export", "card"},
     {"__init__"},  # the Python API
     {"studio"},
     {"usage", "verbs", "cli"},

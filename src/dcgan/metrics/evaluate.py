@@ -59,7 +59,7 @@ def evaluate(
             raise UserError(f"{name}: it has {size} pictures, and nothing can be told from fewer than {FEW}")
     shape = "x".join(map(str, judged.reference.size))
     counts = f"{judged.samples.count:,} pictures against {min(count, judged.real.count):,}"
-    result = Result(f"{judged.name}: {counts} of {judged.real.name}, {shape}")
+    result = Result(f"{judged.name}: {counts} of {judged.real.name}, {shape}", of=judged.model)
     if set(metrics) - {"truth"}:
         with console.data_progress() as report:
             extractor = extractors.load(features, device, report)

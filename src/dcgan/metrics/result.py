@@ -1,9 +1,12 @@
 """A measured figure with the protocol that made it, and a table of such."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dcgan.sample import Model
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Result:
     figures: dict[str, Figure] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # the protocol in words
     neighbours: dict[str, Neighbours] = field(default_factory=dict)  # by pixels, by features
+    of: "Model | None" = None  # whose pictures they are, where a run drew them
 
     def add(self, figure: Figure) -> None:
         self.figures[figure.name] = figure

@@ -29,6 +29,7 @@ class Subject:
     seed: int  # ... and what chose them
     config: Config | None = None  # of the run that drew the samples
     training: data.Dataset | None = None  # what that run learned from, where it is here
+    model: Model | None = None  # which drew them
 
     @property
     def real(self) -> Pictures:
@@ -70,7 +71,7 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
     name = f"{name}, step {model.header.step:,}"
     pool, spec = (training, config.data) if reference is None else (reference, str(against))
     assert pool is not None
-    return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training)
+    return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training, model)
 
 
 def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:
