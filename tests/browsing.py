@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+MEAN, MOST = 1.0, 3  # grey levels that a picture in the page may be from Python's
+
 
 @contextlib.contextmanager
 def served(runs: Path) -> Iterator[str]:
@@ -25,6 +29,13 @@ def served(runs: Path) -> Iterator[str]:
         finally:
             uvicorn_server.should_exit = True
             thread.join(10)
+
+
+def same(one: np.ndarray, other: np.ndarray) -> None:
+    """Issue 7's measure of the page against `dcgan sample`: 1 grey level on average, 3 at most."""
+    apart = np.abs(one.astype(int) - other.astype(int))
+    assert apart.mean() <= MEAN
+    assert apart.max() <= MOST
 
 
 class Heard:

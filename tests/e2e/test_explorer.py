@@ -16,13 +16,13 @@ from PIL import Image
 
 import browsing
 import dcgan
+from browsing import MOST, same
 from dcgan import latents
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 
 pytest.importorskip("starlette", reason="the extra `studio` is not installed")
 
-MEAN, MOST = 1.0, 3  # grey levels that a picture in the page may be from Python's
 TOOLS = ("grid", "plane", "sums", "sliders", "forget", "layers", "critic", "steps")
 EXPLORER = "".join(
     (
@@ -75,12 +75,6 @@ class Studio:
                 return
             self.page.wait_for_timeout(30)
         raise AssertionError(f"it did not come: {what}")
-
-
-def same(one: np.ndarray, other: np.ndarray) -> None:
-    apart = np.abs(one.astype(int) - other.astype(int))
-    assert apart.mean() <= MEAN
-    assert apart.max() <= MOST
 
 
 @pytest.fixture(scope="module")

@@ -16,18 +16,12 @@ from PIL import Image
 import browsing
 import dcgan
 import untrained
+from browsing import same
 from dcgan import latents
 
-MEAN, MOST = 1.0, 3  # grey levels
 LARGEST = 20 * 2**20
 WORDS = ["0", "17", "0.5*12 + 0.5*40", "+12,40,77 -3,9,31 ~5", "17 - 2*#mine", str(latents.MAX_SEED)]
 PIXELS = "async (words) => Array.from((await document.querySelector('dcgan-explorer').generator.picture(words)).pixels)"
-
-
-def same(one: np.ndarray, other: np.ndarray) -> None:
-    apart = np.abs(one.astype(int) - other.astype(int))
-    assert apart.mean() <= MEAN
-    assert apart.max() <= MOST
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import { png, sheet } from "../src/core/files.ts";
 import { enough, find } from "../src/core/forget.ts";
 import { draw, format, parse, resolve } from "../src/core/latents.ts";
 import { between, combine, expand, mean, walk, weights } from "../src/core/mixing.ts";
+import { paced } from "../src/explore/address.ts";
 import { initial, read, write } from "../src/explore/state.ts";
 
 const none = () => undefined;
@@ -124,6 +125,19 @@ test("every state is an address", () => {
     assert.deepEqual(off, {});
     assert.deepEqual(boxes, []);
   }
+});
+
+test("the address follows a drag now and then, and ends where it ended", async () => {
+  const written: [string, boolean][] = [];
+  const follow = paced((value: string, replace) => written.push([value, replace]));
+  for (const value of ["a", "b", "c"]) follow(value, true);
+  assert.deepEqual(written, []);
+  await new Promise((go) => setTimeout(go, 250));
+  assert.deepEqual(written, [["c", true]]);
+  follow("d", true);
+  follow("e", false); // the hand lets go
+  await new Promise((go) => setTimeout(go, 250));
+  assert.deepEqual(written.slice(1), [["e", false]]);
 });
 
 test("the maps that draw what is boxed are found, the strongest first", () => {

@@ -34,7 +34,7 @@ def page(model: Model, single_file: bool) -> tuple[dict[str, bytes], float]:
     scripts = {
         "explorer.js": built("take/explorer.js").decode(),
         "program.js": f'const dcganProgram = "{_packed(program())}";\n',
-        "generator.js": f"const dcganGenerator = {json.dumps(held)};\n",
+        "generator.js": f"const dcganGenerator = {_literal(held)};\n",
     }
     if single_file:
         tags = "".join(f"<script>{_within_html(text)}</script>\n" for text in scripts.values())
@@ -99,6 +99,11 @@ def program() -> bytes:
 
 def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+
+
+def _literal(held: Any) -> str:
+    """JSON as part of a script, of which no name of a class or a run can make HTML."""
+    return json.dumps(held).replace("<", r"\u003c")
 
 
 def _within_html(script: str) -> str:

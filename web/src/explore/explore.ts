@@ -6,10 +6,11 @@ import { customElement, property, state } from "lit/decorators.js";
 import { Generator } from "../core/generator.ts";
 import { go } from "../route.ts";
 import { shared } from "../style.ts";
+import { paced } from "./address.ts";
 import "./explorer.ts";
 import type { Host } from "./host.ts";
 import { type Listed, about, model, runs, serverOf } from "./server.ts";
-import { type State, read, write } from "./state.ts";
+import { type State, initial, read, write } from "./state.ts";
 
 @customElement("dcgan-explore")
 export class Explore extends LitElement {
@@ -17,6 +18,8 @@ export class Explore extends LitElement {
   @state() private listed: Listed[] | null = null;
   @state() private host: Host | null = null;
   @state() private trouble = "";
+  @state() private shown: State = initial();
+  private written = "";
   private run = "";
 
   override connectedCallback(): void {
@@ -50,8 +53,22 @@ export class Explore extends LitElement {
     }
   }
 
+  /** The address is read when it changes by another hand than ours: by a link, or the browser's Back. */
+  override willUpdate(changed: Map<string, unknown>): void {
+    if (!changed.has("query") || String(this.query) === this.written) return;
+    this.written = String(this.query);
+    this.shown = read(this.query);
+  }
+
+  private readonly address = paced((state: State, replace) => {
+    const query = write(state, new URLSearchParams({ run: this.run }));
+    this.written = String(query);
+    go("explore", query, replace);
+  });
+
   private onGo({ detail }: CustomEvent<{ state: State; replace: boolean }>): void {
-    go("explore", write(detail.state, new URLSearchParams({ run: this.run })), detail.replace);
+    this.shown = detail.state;
+    this.address(detail.state, detail.replace);
   }
 
   override render() {
@@ -79,7 +96,7 @@ export class Explore extends LitElement {
         this.trouble
           ? html`<p class="said bad" role="alert">${this.trouble}</p>`
           : this.host
-            ? html`<dcgan-explorer .host=${this.host} .state=${read(this.query)} @go=${this.onGo}></dcgan-explorer>`
+            ? html`<dcgan-explorer .host=${this.host} .state=${this.shown} @go=${this.onGo}></dcgan-explorer>`
             : listed && !listed.some(({ ready }) => ready)
               ? html`<p class="card quiet">
                   Nothing to explore yet: no run here has saved its generator. Once training saves, it opens here.

@@ -3,6 +3,7 @@
 import { Generator, type About } from "../core/generator.ts";
 import colours from "../theme.css?inline";
 import { nextTheme, setTheme, theme } from "../theme.ts";
+import { paced } from "./address.ts";
 import "./explorer.ts";
 import type { Explorer } from "./explorer.ts";
 import { type State, read, write } from "./state.ts";
@@ -33,10 +34,13 @@ async function page(place: HTMLElement, about: About, model: string, wasm: strin
   const here = () => read(new URLSearchParams(location.hash.slice(1)));
   explorer.state = here();
   for (const kind of ["popstate", "hashchange"]) addEventListener(kind, () => (explorer.state = here()));
-  explorer.addEventListener("go", (event) => {
-    const { state, replace } = (event as CustomEvent<{ state: State; replace: boolean }>).detail;
+  const address = paced((state: State, replace) => {
     const hash = `#${write(state)}`;
     if (hash !== location.hash) history[replace ? "replaceState" : "pushState"](null, "", hash);
+  });
+  explorer.addEventListener("go", (event) => {
+    const { state, replace } = (event as CustomEvent<{ state: State; replace: boolean }>).detail;
+    address(state, replace);
   });
 }
 
