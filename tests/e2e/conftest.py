@@ -67,7 +67,7 @@ def page(browser: Any, studio: Any) -> Iterator[Any]:  # closed before the studi
     """A fresh page, 1280 x 800. It fails the test if anything is said to go wrong, or is asked of anywhere else."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.wrong = []
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
     page.on("console", lambda message: message.type == "error" and page.wrong.append(message.text))

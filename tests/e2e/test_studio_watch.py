@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from dcgan.folder import Folder
-from support import FACES, TINY, flags, log, until
+from support import FACES, TINY, flags, log, start, until
 
 pytestmark = pytest.mark.slow
 SETTINGS = TINY | {"report_every": 2, "sample_every": 50, "save_every": 1000}
@@ -40,6 +40,16 @@ def library(trained, tmp_path_factory):
             line["loss_G"] *= 3
     (where / "second, with a comma/log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return where
+
+
+@pytest.fixture(scope="module")
+def address(library):
+    """A studio on them, for the tests that only look."""
+    process = start("studio", library, "--no-browser", "--port", "0")
+    yield re.search(r"http://\S+", process.stdout.readline())[0]
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert "Traceback" not in err, err
 
 
 def column(page, name):
@@ -87,7 +97,7 @@ def test_a_training_is_watched_from_its_first_step_to_its_last(page, studio, tmp
             seen.add(shown(page, "live")[0])
         page.wait_for_timeout(50)
     assert process.wait() == 0
-    until(lambda: page.wait_for_timeout(50) or shown(page, "live")[0] == 300, "the last samples are shown", 30)
+    until(lambda: page.wait_for_timeout(50) or shown(page, "live")[0] == 300, "the last samples are shown")
     assert len(seen) > 3  # it was seen as it grew
     assert live.get_by_text("step 300 of 300 · 100 %").is_visible()
     steps = [int(file.stem) for file in Folder(run).sample_files()]
@@ -103,7 +113,7 @@ def test_a_training_is_watched_from_its_first_step_to_its_last(page, studio, tmp
     page.keyboard.press("Home")
     for press, step in (("Home", 0), ("ArrowRight", 25), ("ArrowRight", 50), ("End", 300), ("ArrowLeft", 275)):
         page.keyboard.press(press)
-        until(lambda: page.wait_for_timeout(20) or shown(page, "live")[0] == step, f"step {step} is shown", 30)  # noqa: B023
+        until(lambda: page.wait_for_timeout(20) or shown(page, "live")[0] == step, f"step {step} is shown")  # noqa: B023
         np.testing.assert_array_equal(shown(page, "live")[1], drawn(run, step))
         assert slider(page).get_attribute("aria-valuetext") == f"step {step}"
     assert urlsplit(page.url).fragment == "/watch?runs=live&step=275"
@@ -121,8 +131,8 @@ def test_a_training_is_watched_from_its_first_step_to_its_last(page, studio, tmp
     assert serious(page) == []
 
 
-def test_it_plays(page, studio, library):
-    page.goto(studio(library) + "#/watch?runs=first")
+def test_it_plays(page, address):
+    page.goto(address + "#/watch?runs=first")
     until(lambda: page.wait_for_timeout(20) or shown(page, "first")[0] == 30, "the newest is shown")
     slider(page).evaluate(
         """slider => {
@@ -140,8 +150,7 @@ def test_it_plays(page, studio, library):
     until(lambda: page.wait_for_timeout(20) or shown(page, "first")[0] == 30, "it comes to the end")
 
 
-def test_runs_beside_each_other_have_the_same_seeds_and_axes(page, studio, library, serious):
-    address = studio(library)
+def test_runs_beside_each_other_have_the_same_seeds_and_axes(page, library, address, serious):
     page.goto(address + "#/watch?runs=first")
     other = "second, with a comma"
     page.get_by_role("checkbox", name=f"{other} beside the others").check()
@@ -173,8 +182,8 @@ def test_runs_beside_each_other_have_the_same_seeds_and_axes(page, studio, libra
     assert column(page, other).is_visible()
 
 
-def test_what_was_noticed_is_said_in_words(page, studio, library):
-    page.goto(studio(library) + "#/watch?runs=first")
+def test_what_was_noticed_is_said_in_words(page, address):
+    page.goto(address + "#/watch?runs=first")
     first = column(page, "first")
     first.get_by_text("D tells all pictures apart; lower --lr-d.").wait_for()
     assert first.get_by_text("2.50 at 20").is_visible()  # the best score
@@ -186,8 +195,8 @@ def test_what_was_noticed_is_said_in_words(page, studio, library):
     column(page, "broken").get_by_role("alert").get_by_text("config.json").wait_for()
 
 
-def test_a_stretch_of_a_chart(page, studio, library):
-    page.goto(studio(library) + "#/watch?runs=first")
+def test_a_stretch_of_a_chart(page, address):
+    page.goto(address + "#/watch?runs=first")
     chart = column(page, "first").locator("dcgan-chart").first.locator(".u-over")
     box = chart.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 3, box["y"] + 50)
@@ -273,19 +282,18 @@ def test_it_comes_back_after_a_break(page, studio, library):
     page.wrong.clear()
 
 
-@pytest.mark.parametrize("width", [360, 768, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_and_can_be_read(width, theme, page, studio, library, serious):
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=theme)
-    page.goto(studio(library) + "#/watch?runs=first,second%252C with a comma&seed=3")
+def test_it_fits_and_can_be_read(page, address, serious):
+    page.goto(address + "#/watch?runs=first,second%252C with a comma&seed=3")
     column(page, "first").get_by_role("heading", name="Seed 3").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert serious(page) == []
+    for width, theme in itertools.product((360, 768, 1440), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=theme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert serious(page) == [], (width, theme)
 
 
-def test_the_theme_is_chosen_and_kept(page, studio, library):
-    page.goto(studio(library))
+def test_the_theme_is_chosen_and_kept(page, address):
+    page.goto(address)
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.get_by_role("button", name="Theme: system").click()
