@@ -58,7 +58,7 @@ def walk(
     points
         Where to go, in words; given several times, in this order. [default: seeds 0 to 8]
     steps
-        From one point to the next. [default: 16]
+        From one point to the next. [default: 24]
     out
         The picture, a .png; an animation and a JSON go beside it. [default: RUN/experiments/walk.png]
     """

@@ -24,7 +24,7 @@ from dcgan.plots import Row
 from dcgan.sample import Model
 
 POINTS = tuple(str(seed) for seed in range(9))
-STEPS = 16  # from one point to the next
+STEPS = 24  # from one point to the next
 REMEMBERED = 1000  # latents of the memoriser
 GOAL = 4.0  # largest step over the mean one: a memoriser's grows with STEPS, a drawing generator's does not
 PART = 0.5  # largest step over the way from one point to the next: a jump is about 1
