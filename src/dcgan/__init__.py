@@ -9,7 +9,7 @@ The command `dcgan` does the same. Nothing heavy is imported until it is used.
 """
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dcgan.sample import Model
 
 __version__ = "0.1.0"
-__all__ = ["Loss", "Model", "UserError", "load", "train"]
+__all__ = ["Loss", "Model", "UserError", "follow", "load", "train"]
 
 
 def train(
@@ -70,6 +70,18 @@ def load(path: "Path | str", device: str = "cpu", networks: tuple | None = None,
     from dcgan import sample
 
     return sample.load(path, device, networks, last)
+
+
+def follow(run: "Path | str") -> "Iterator[dict[str, Any]]":
+    """The lines of a run's log as dicts, each as it is written, until the run ends: for a tracker of one's own.
+
+    A line without `event` is a report: step, images, seconds, images_per_s, loss_D, loss_G, D_x, D_Gz, grad_G. Those
+    with one are start, resume, check (of the samples), evaluate, finding, recover and finish. Where a run went back to
+    an earlier save, its steps from there on come again.
+    """
+    from dcgan import logbook
+
+    return logbook.follow(run)
 
 
 def __getattr__(name: str) -> Any:

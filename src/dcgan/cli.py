@@ -11,8 +11,9 @@ import os
 import sys
 import typing
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
@@ -23,6 +24,9 @@ from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.usage import Json, Nproc, Out, Overwrite, Quiet, Whole
+
+if TYPE_CHECKING:
+    from dcgan.folder import Folder
 
 app = App(
     name="dcgan",
@@ -124,6 +128,7 @@ def train(
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     nproc: Nproc = 1,
     studio: Annotated[bool, Parameter(negative="")] = False,
+    log: Literal["tensorboard"] | None = None,
     json_out: Json = False,
     quiet: Quiet = False,
     **settings: Any,
@@ -148,6 +153,8 @@ def train(
         Train in so many processes of this machine, which share each minibatch; for several machines: torchrun.
     studio
         Open a page in the browser that shows it learn, and stays open until Ctrl-C.
+    log
+        Write RUN/tensorboard beside the run's own log: losses, checks, scores, sheets of samples.
     """
     from dcgan import about, planning, run
 
@@ -155,6 +162,10 @@ def train(
         if stopped := run.follow(data)[1]:
             sys.exit(128 + stopped)
         return
+    if log:
+        from dcgan import tensorboard
+
+        tensorboard.check()
     console = Console(quiet=quiet, stderr=json_out)
     typed = {name: value for name, value in settings.items() if value is not None}
     held = _toml(config_file)
@@ -175,7 +186,8 @@ def train(
         from dcgan.studio import launch
 
         beside = launch.Beside(plan.folder.path, console.say)
-    stopped = run.train(plan, console)
+    with _logged(log, plan.folder):
+        stopped = run.train(plan, console)
     if json_out:
         print(json.dumps(about.run(plan.folder.path)), flush=True)
     elif not stopped:
@@ -184,6 +196,14 @@ def train(
         beside.stay(stopped)
     if stopped:
         sys.exit(128 + stopped)  # as shells count a process that a signal ended
+
+
+def _logged(log: str | None, folder: "Folder") -> AbstractContextManager[None]:
+    if log is None:
+        return nullcontext()
+    from dcgan import tensorboard
+
+    return tensorboard.observing(folder)
 
 
 def _rank_of(nproc: int) -> int:

@@ -22,7 +22,7 @@ def train(out, data=FACES, **asked):
 
 
 def test_all_that_it_offers():
-    assert set(dcgan.__all__) == {"Loss", "Model", "UserError", "load", "train"}
+    assert set(dcgan.__all__) == {"Loss", "Model", "UserError", "follow", "load", "train"}
     for name in dcgan.__all__:
         assert getattr(dcgan, name) is not None
     with pytest.raises(AttributeError, match="module 'dcgan' has no attribute 'Trainer'"):

@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("starlette", reason="the extra `studio` is not installed")
 
 from dcgan import files
+from dcgan.logbook import LONGEST, Log
 from dcgan.studio.control import Trainings
-from dcgan.studio.follow import CURVES, LONGEST, Followed, Log
+from dcgan.studio.follow import CURVES, Followed
 from dcgan.studio.library import Library
 from dcgan.studio.live import WATCHED, Line, Watch
 from dcgan.studio.series import MOST, Series
@@ -175,7 +176,7 @@ def test_a_long_log_takes_little_memory(run):
 
     line = json.dumps(report(0)) + "\n"
     write(run, *(line.replace('"step": 0', f'"step": {step}', 1) for step in range(30_000)))
-    log, seen = Log(Library(run.parent), run / "log.jsonl"), 0
+    log, seen = Log(run / "log.jsonl"), 0
     tracemalloc.start()
     try:
         for lines in log.read(lambda: None):

@@ -4,87 +4,30 @@ The trainer knows nothing of this: files are looked at, twice a second while som
 appended is read. A log that was rewritten (a run that went on from an earlier save) is read anew.
 """
 
-import json
 import math
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from dcgan import checkpoint
 from dcgan.errors import UserError
 from dcgan.folder import Folder
+from dcgan.logbook import LONGEST, Log, objects
 from dcgan.studio.library import Library, Refused
 from dcgan.studio.series import MOST, Series
 
 CURVES = ("loss_D", "loss_G", "D_x", "D_Gz", "images_per_s")
-CHUNK = 2**18  # bytes of the log read at a time
-LONGEST = 2**16  # bytes of a line; a longer one is none of ours
-TAIL = 256  # bytes before where we stopped, by which a rewritten log is told
 PACE = 120.0  # seconds of training that the time left is reckoned from
 FINDINGS = 200  # that are kept
 SETTLED = 2.0  # seconds after which a folder's time says truly whether something was added
-
-
-class Log:
-    """The lines appended to a file since the last look."""
-
-    def __init__(self, library: Library, path: Path):
-        self.library, self.path = library, path
-        self.forget()
-
-    def forget(self) -> None:
-        self._seen: tuple[int, int] | None = None  # inode, size
-        self._offset, self._tail, self._half = 0, b"", b""
-
-    def read(self, rewritten: Callable[[], None]) -> Iterator[list[dict[str, Any]]]:
-        """Chunks of new lines; before the first of a file that is another than before, `rewritten` is called."""
-        try:
-            with self.library.open(self.path) as file:
-                about = os.fstat(file.fileno())
-                if (about.st_ino, about.st_size) == self._seen:
-                    return
-                file.seek(max(0, self._offset - len(self._tail)))
-                if about.st_size < self._offset or file.read(len(self._tail)) != self._tail:
-                    self.forget()
-                    rewritten()
-                    file.seek(0)
-                self._seen = about.st_ino, about.st_size
-                while chunk := file.read(CHUNK):
-                    self._offset += len(chunk)
-                    self._tail = (self._tail + chunk)[-TAIL:]
-                    whole, newline, rest = chunk.rpartition(b"\n")
-                    lines = (self._half + whole).decode(errors="replace").split("\n") if newline else []
-                    self._half = rest if newline else (self._half + rest)[: LONGEST + 1]
-                    yield _objects(lines)
-        except Refused:
-            if self._seen is not None:
-                self.forget()
-                rewritten()
-
-
-def _objects(lines: list[str]) -> list[dict[str, Any]]:
-    """What the lines hold, passing over those that hold no object: one a killed run left half-written, say."""
-    lines = [line for line in lines if line and len(line) <= LONGEST]
-    try:
-        found = json.loads(f"[{','.join(lines)}]")  # at once: three times as fast as one by one
-    except (ValueError, RecursionError):
-        found = map(_object, lines)
-    return [held for held in found if isinstance(held, dict)]
-
-
-def _object(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
 
 
 class Samples:
@@ -128,7 +71,7 @@ class Followed:
         self.lock = threading.Lock()
         self.curves, self.scores = Series(*CURVES), Series("score")
         self.samples = Samples(library, folder.samples)
-        self._log = Log(library, folder.log_file)
+        self._log = Log(folder.log_file, self._open)
         self._kept: dict[Path, tuple[tuple[int, int, int], Any]] = {}
         self.epoch = 0  # counts the logs that were begun anew
         self._reset()
@@ -142,6 +85,12 @@ class Followed:
         self.findings: deque[dict[str, Any]] = deque(maxlen=FINDINGS)
         self.found = 0  # how many there were
         self._pace: deque[tuple[int, float]] = deque()
+
+    def _open(self, path: Path) -> BinaryIO:
+        try:
+            return self.library.open(path)
+        except Refused:
+            raise FileNotFoundError(path) from None
 
     def look(self) -> None:
         """Read what is new."""
@@ -245,7 +194,7 @@ class Followed:
         with self.library.open(path) as file:
             file.seek(max(0, file.seek(0, 2) - LONGEST))
             lines = file.read(LONGEST).decode(errors="replace").split("\n")
-        for held in reversed(_objects(lines)):
+        for held in reversed(objects(lines)):
             if "event" not in held:
                 numbers = {name: _number(held.get(name)) for name in ("step", "seconds", "images_per_s")}
                 if not any(map(math.isnan, numbers.values())):
