@@ -36,7 +36,7 @@ def test_planted_copies_are_found(rooms, monkeypatch):
 
 
 def test_a_set_without_copies_keeps_nearly_all(rooms):
-    learned = hashing.train(rooms, steps=STEPS)
+    learned = hashing.train(rooms, steps=60)
     assert (hashing.duplicates(rooms, learned) >= 0).mean() <= 0.02
     code = hashing.codes(rooms.images[:50], learned)
     assert code.shape == (50, hashing.CODE)

@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
 class Hashing:
     network: Autoencoder
     middle: Tensor  # [CODE]: of the units before their rectifier, over the pictures
-    turn: Tensor  # [CODE, CODE]: to their main axes, the longest drawn in, so that a bit says what no other does
+    turn: Tensor  # [CODE, CODE]: draws in their longest main axes, so that no few of them decide what is alike
     alike: float  # the cosine of two codes from which on they are one picture's
 
 
@@ -91,7 +91,7 @@ def train(dataset: Dataset, seed: int = 0, steps: int = STEPS, report: prepare.P
     raw = network.encode(even(cropped(dataset.images[sample])))
     middle = raw.mean(0)
     values, axes = torch.linalg.eigh(torch.cov(raw.T))
-    untold = Hashing(network, middle, axes * (values + DAMP * values.mean()).rsqrt(), 1.0)
+    untold = Hashing(network, middle, axes * (values + DAMP * values.mean()).rsqrt() @ axes.T, 1.0)
     return Hashing(network, untold.middle, untold.turn, _chosen(dataset, untold, seed))
 
 
