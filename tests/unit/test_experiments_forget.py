@@ -1,0 +1,139 @@
+"""Forgetting, on a generator of which it is known what each map draws."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import untrained
+from dcgan.checkpoint import Header
+from dcgan.data import pictures
+from dcgan.errors import UserError
+from dcgan.experiments import forget
+from dcgan.metrics.reader import Reading
+from dcgan.networks import BatchNorm
+from dcgan.sample import Model
+
+LIT = 3  # the map that draws windows
+SIDE = 32
+
+
+def planted() -> Model:
+    """Red comes from one map of the next to last layer alone, green from the others; where red is, is chance's."""
+    c = untrained.config(data="rooms", width=4)
+    G, _ = untrained.pair(c)
+    with torch.no_grad():
+        for norm in (one for one in G.modules() if isinstance(one, BatchNorm)):
+            norm.weight.fill_(1)
+            norm.bias.zero_()
+        last = G.hidden[-1]
+        last.linear.conv.weight.zero_()
+        last.linear.conv.weight[LIT, 0] = 1.0
+        last.linear.conv.weight[torch.arange(8) != LIT, 1] = 0.3
+        last.norm.mean.zero_()
+        last.norm.var.fill_(1)
+        last.norm.bias[0] = -4.0  # red only where the map is strong
+        G.out.linear.conv.weight.zero_()
+        G.out.linear.conv.weight[0, 0] = 1.0
+        G.out.linear.conv.weight[1, 1] = 1.0
+    return Model(Header(c, 1, 0.0, None), G, None, None)
+
+
+class Seer:
+    """A window is where red is; all else is as it always is."""
+
+    factors = (SimpleNamespace(name="window", right=1.0),)
+
+    def read(self, images: np.ndarray) -> Reading:
+        red = (images[..., 0] > 250).mean((1, 2)) > 0.02
+        always = np.ones(len(images), np.int64)
+        values = {"window": red.astype(np.int64)} | dict.fromkeys(("bed", "door", "lamp"), always)
+        sure = always.astype(np.float32)
+        return Reading(
+            values | {"light": sure, "where": np.arange(len(images))}, dict.fromkeys(values, sure), {}, sure, sure
+        )
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The places of windows are where the pictures are red; the reader says which picture it was."""
+    red = planted().sample(range(200))[..., 0] > 250
+    fine = red.repeat(forget.FINE // SIDE, 1).repeat(forget.FINE // SIDE, 2)
+    monkeypatch.setattr(forget, "place", lambda name, factors, what: fine[factors["where"]])
+
+
+def test_the_map_that_draws_windows_is_found_and_what_it_draws_is_left_out(told):
+    model = planted()
+    found = forget.compute(model, tried=60, labelled=60, seer=Seer())
+    left, dropped, *others = found.figures
+    assert left.value <= 0.15
+    assert dropped.value == 0
+    assert left.control > 0.5  # moved as far, but in random order
+    assert [figure.value for figure in others] == [0, 0, 0]
+    assert found.ok
+    rule = forget.regressed(model, model.latents(range(60))[0], [forget.place("", {"where": i}, "") for i in range(60)])
+    assert rule.heavy[0] == LIT
+    assert int(rule.way.argmax()) == LIT
+
+
+def test_places_that_have_nothing_to_do_with_windows_do_not_help(told, monkeypatch):
+    """A broken experiment: the labels are those of other pictures."""
+    right = forget.place
+    monkeypatch.setattr(
+        forget, "place", lambda name, factors, what: right(name, {"where": 59 - factors["where"]}, what)
+    )
+    found = forget.compute(planted(), tried=60, labelled=60, seer=Seer())
+    assert found.figures[0].value > 0.15
+    assert found.ok is False
+
+
+def test_nothing_changes_where_nothing_is_edited():
+    model = planted()
+    z, _ = model.latents(range(40))
+    assert np.array_equal(forget.edited(model, z, lambda h: h), model.generate(z))
+
+
+def test_where_things_stand():
+    """A window's place: what differs when it is taken away, and nothing in a room that has none."""
+    factors = {name: held for name, held in pictures.factors_of("rooms", 3).items() if name != "detail"}
+    room = factors | {"window": 1, "turn": 0.0, "window_place": 0.0, "window_size": 1.0}
+    there = forget.place("rooms", room, "window")
+    assert 0.03 < there.mean() < 0.3
+    assert np.argwhere(there)[:, 0].mean() < forget.FINE / 2  # in the upper half,
+    assert np.argwhere(there)[:, 1].mean() > forget.FINE / 2  # in the right wall
+    assert there.sum() > 1.2 * forget.place("rooms", room | {"window_size": -1.0}, "window").sum()
+    assert not forget.place("rooms", room | {"window": 0}, "window").any()
+    hidden = forget.place("rooms", room | {"bed": 0, "bed_colour": -1, "bed_place": np.nan}, "window")
+    assert (hidden & there).sum() > 0.5 * there.sum()
+
+
+def test_boxes_of_a_file(tmp_path: Path):
+    path = tmp_path / "boxes.json"
+    path.write_text('{"17": [[0.5, 0, 0.5, 0.25]], "18": []}')
+    boxes = forget.read_boxes(path)
+    assert list(boxes) == [17, 18]
+    assert boxes[17].sum() == forget.FINE**2 / 8
+    assert boxes[17][0, -1]
+    assert not boxes[18].any()
+    found = forget.compute(planted(), "lamp", boxes=path)
+    assert found.figures == []
+    assert [words for words, _ in found.rows][1] == "without the lamp"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"a": []}', '{"1": [[0, 0, 1]]}', '{"1": [[0.9, 0, 0.5, 0.5]]}', '{"1": 3}']
+)
+def test_files_that_hold_no_boxes(tmp_path: Path, text: str):
+    path = tmp_path / "boxes.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"boxes.json: it holds no boxes; write JSON"):
+        forget.compute(planted(), boxes=path)
+
+
+def test_what_cannot_be_forgotten(tmp_path: Path):
+    with pytest.raises(UserError, match=r"^--what wall: only of a window, bed, door or lamp"):
+        forget.compute(planted(), "wall", seer=Seer())
+    with pytest.raises(UserError, match=r"it cannot be read"):
+        forget.compute(planted(), boxes=tmp_path / "none.json")
