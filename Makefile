@@ -34,4 +34,4 @@ figures: install
 	@$(BIN)/python benchmarks/figures.py
 
 clean:
-	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis web/node_modules src/dcgan/studio/static

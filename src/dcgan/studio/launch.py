@@ -80,6 +80,7 @@ def serve(
             log_config=None,
             access_log=False,  # which would hold the token
             server_header=False,
+            proxy_headers=False,
             ws_max_size=64 * 1024,
             limit_concurrency=256,
             timeout_graceful_shutdown=2,
