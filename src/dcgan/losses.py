@@ -14,6 +14,8 @@ from torch.nn.functional import softplus
 
 
 class Loss(NamedTuple):
+    """A loss of one's own: a function of D's logits for each player, which descends what it returns."""
+
     D: Callable[[Tensor, Tensor], Tensor]  # D's logits of real and of generated pictures -> what D descends
     G: Callable[..., Tensor]  # D's logits of generated pictures -> what G descends
     paired: bool = False  # G is given D's logits of real pictures too, after those

@@ -28,7 +28,11 @@ Points = int | str | latents.Point | Sequence[int | str | latents.Point] | np.nd
 
 
 class Model:
-    """A run's networks, ready for use."""
+    """A run's networks, ready for use.
+
+    Points are seeds, words like "0.5*12 + 0.5*40", or `dcgan.latents.Point`s; one, or several in a list. `config` and
+    `header` (step, classes) say what the run is, `folder` where it lies; `G` and `D` are torch's modules.
+    """
 
     def __init__(self, header: Header, G: nn.Module, D: nn.Module | None, folder: Folder | None, device: str = "cpu"):
         self.header, self.config, self.folder, self.device = header, header.config, folder, device
