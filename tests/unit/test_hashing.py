@@ -29,10 +29,11 @@ def test_planted_copies_are_found(rooms, monkeypatch):
     assert told["recall, JPEG"].value > 0.8
     assert 0.5 < told["recall of planted copies"].protocol["cosine"] < 1
     assert dedup.figure(found)[:4] == b"\x89PNG"
-    # codes of the light alone find nothing, and are not believed
+    # codes of the light alone put all together, so that none is believed
     monkeypatch.setattr(hashing, "even", lambda x: x.flatten(1).mean(1, keepdim=True).expand(-1, 3072).contiguous())
     blind = dedup.compute(rooms, steps=5)
     assert blind.figures[0].value < 0.3
+    assert blind.ok is False
 
 
 def test_a_set_without_copies_keeps_nearly_all(rooms):

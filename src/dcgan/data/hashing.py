@@ -40,6 +40,7 @@ KEY, TABLES = 16, 32
 NEIGHBOURS = 24  # in a bucket, each picture is held against so many after it
 FEW = 200  # pictures below which nothing can be learned
 FALSE = 0.01  # the paper's 1 in 100
+NONE = 1.01  # no cosine is so high: only the same pixels are then one picture
 TRIED = 5000  # pictures on which the likeness is chosen
 CHUNK = 1000
 
@@ -91,7 +92,7 @@ def train(dataset: Dataset, seed: int = 0, steps: int = STEPS, report: prepare.P
     raw = network.encode(even(cropped(dataset.images[sample])))
     middle = raw.mean(0)
     values, axes = torch.linalg.eigh(torch.cov(raw.T))
-    untold = Hashing(network, middle, axes * (values + DAMP * values.mean()).rsqrt() @ axes.T, 1.0)
+    untold = Hashing(network, middle, axes * (values + DAMP * values.mean()).rsqrt() @ axes.T, NONE)
     return Hashing(network, untold.middle, untold.turn, _chosen(dataset, untold, seed))
 
 
@@ -203,7 +204,7 @@ def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
         false, all_ = max((strange >= at).sum(), (second >= at).sum()), (taken >= at).sum()
         if all_ and false <= FALSE * all_:
             return float(at)
-    return 1.0
+    return NONE
 
 
 def found(dataset: Dataset, report: prepare.Progress = prepare.silent) -> np.ndarray:
