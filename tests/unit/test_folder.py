@@ -167,7 +167,7 @@ def test_points_kept_and_removed(tmp_path):
     folder = Folder(tmp_path / "run")
     z, other = np.ones(3, np.float32), np.zeros(3, np.float32)
     folder.save_point("me", z)
-    with pytest.raises(UserError, match="#me: .* has one of this name; choose another, or add --overwrite"):
+    with pytest.raises(UserError, match=r"#me: .* has one of this name; choose another, or add --overwrite"):
         folder.check_point("me")
     folder.check_point("me", overwrite=True)
     folder.check_point("you")
@@ -177,7 +177,7 @@ def test_points_kept_and_removed(tmp_path):
     for bad in ("", "a b", "a+b", "end-", "#x", "z.3"):
         with pytest.raises(UserError, match="a point in words could not say it"):
             folder.save_point(bad, z)
-    with pytest.raises(UserError, match="#my: it is not saved in .*; there are: me"):
+    with pytest.raises(UserError, match=r"#my: it is not saved in .*; there are: me"):
         folder.remove_point("my")
     folder.remove_point("me")
     assert folder.points() == {}

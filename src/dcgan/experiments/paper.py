@@ -67,7 +67,10 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of each run: what it learns from, and
     "faces": {},
     "rooms": {},
     "numbers": {},
-    "digits": {"conditional": True},
+    "digits": {
+        "conditional": True,
+        "dense": 128,
+    },  # without it the class is learned late: 88 % wrong at 500 steps, 65 with
 }
 PICTURES = {"digits": "numbers"}
 

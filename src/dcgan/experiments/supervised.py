@@ -6,7 +6,7 @@ what its strided convolutions cost. A fixed number of passes at a falling rate: 
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dcgan import images
@@ -19,23 +19,14 @@ RATE = 2e-3  # Adam's, at its highest
 
 
 class Classifier(Discriminator):
-    """D with a logit for each class; `pooling`: convolutions of stride 1, each followed by 2 x 2 max-pooling."""
+    """D with a logit for each class; `pooling`: convolutions that keep the size, each followed by 2 x 2 max-pooling."""
 
     def __init__(self, config: Config, classes: int, pooling: bool = False):
-        super().__init__(config.replace(conditional=False, classes=0, norm_D="batch"), classes)
-        if pooling:
-            for layer in self.hidden:
-                layer.linear = _pooled(layer.linear)  # type: ignore[union-attr, arg-type]
-            self.initialise()
+        down = "max-pool" if pooling else "strided"
+        super().__init__(config.replace(conditional=False, classes=0, norm_D="batch", down=down), classes)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.told(x)
-
-
-def _pooled(conv: nn.Conv2d) -> nn.Sequential:
-    side = conv.kernel_size[0] - 1 + conv.kernel_size[0] % 2  # an odd side keeps the size
-    same = nn.Conv2d(conv.in_channels, conv.out_channels, side, 1, side // 2, bias=conv.bias is not None)
-    return nn.Sequential(same, nn.MaxPool2d(2))
 
 
 def train(
