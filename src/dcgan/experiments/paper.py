@@ -67,10 +67,8 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of each run: what it learns from, and
     "faces": {},
     "rooms": {},
     "numbers": {},
-    "digits": {
-        "conditional": True,
-        "dense": 128,
-    },  # without it the class is learned late: 88 % wrong at 500 steps, 65 with
+    # As the authors' MNIST has one. At 500 steps, 16 px, 88 % were read wrong without (rate 1e-3), 65 % with (2e-3).
+    "digits": {"conditional": True, "dense": 128},
 }
 PICTURES = {"digits": "numbers"}
 
