@@ -35,22 +35,28 @@ def make(model: Model, half: bool = False) -> tuple[bytes, float]:
 
 
 def checked(proto: Any, model: Model, half: bool) -> tuple[bytes, float]:
-    onnx, onnxruntime = libraries("onnx", "onnxruntime")
+    (onnx,) = libraries("onnx")
     if half:
         halve(proto.graph)
     if proto.ByteSize() > LARGEST:
         raise UserError("--to onnx: the generator is larger than 2 GiB, the most that one ONNX file holds; use pt2")
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString(deterministic=True)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = run(content)
 
     def draw(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         return session.run(["images"], {"z": z} if labels is None else {"z": z, "labels": labels.astype(np.int64)})[0]
 
     what = f"--to onnx{' --half' if half else ''}"
     return content, compare(model, draw, LIMIT_HALF if half else LIMIT, what)
+
+
+def run(content: bytes) -> Any:
+    """A session of onnxruntime, on as many threads as torch has."""
+    (onnxruntime,) = libraries("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def libraries(*names: str) -> list[Any]:

@@ -29,10 +29,11 @@ STATIC = Path(dcgan.__file__).parent / "studio" / "static"  # where the page is 
 
 def page(model: Model, single_file: bool) -> tuple[dict[str, bytes], float]:
     """Files by name, and how far their pictures are from torch's, at most."""
+    explorer = built("take/explorer.js").decode()  # first, what may be missing
     about, content, difference = _generator(model)
     held = {"about": about, "model": _packed(content)}
     scripts = {
-        "explorer.js": built("take/explorer.js").decode(),
+        "explorer.js": explorer,
         "program.js": f'const dcganProgram = "{_packed(program())}";\n',
         "generator.js": f"const dcganGenerator = {_literal(held)};\n",
     }
@@ -45,9 +46,10 @@ def page(model: Model, single_file: bool) -> tuple[dict[str, bytes], float]:
 
 
 def web(model: Model) -> tuple[dict[str, bytes], float]:
+    module = built("take/generator.js")
     about, content, difference = _generator(model)
     return {
-        "generator.js": built("take/generator.js"),
+        "generator.js": module,
         "generator.d.ts": built("take/generator.d.ts"),
         "generator.json": json.dumps(about).encode(),
         "generator.onnx": content,
@@ -68,8 +70,7 @@ def sizes(files: dict[str, int]) -> list[str]:
 
 def _generator(model: Model) -> tuple[dict[str, Any], bytes, float]:
     made = explorable.make(model)
-    (onnxruntime,) = onnx.libraries("onnxruntime")
-    session = onnxruntime.InferenceSession(made.content, providers=["CPUExecutionProvider"])
+    session = onnx.run(made.content)
     open_gates = {f"gate{i}": np.ones(maps, np.float32) for i, (maps, _, _) in enumerate(made.layers)}
 
     def draw(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
