@@ -57,7 +57,7 @@ def learned(tmp_path_factory):
 
 @pytest.mark.slow
 def test_numbers(learned, cli):
-    """Of 10 classes a guess is wrong 90 times in 100: so is a generator before training, and one that was told lies."""
+    """Of 10 classes a guess is wrong 90 times in 100: so is a generator before training."""
     done = cli("one-nn", learned.folder.path, "--count", 3000, "--test", "numbers:1000", "--real", "--json")
     assert done.code == 0
     (figure,) = done.json["figures"]
