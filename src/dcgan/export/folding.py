@@ -10,7 +10,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from dcgan.networks import Doubling, Layer
+from dcgan.networks import BatchNorm, Doubling, Layer
 
 
 def folded(network: nn.Module) -> nn.Module:
@@ -25,7 +25,7 @@ def folded(network: nn.Module) -> nn.Module:
 @torch.no_grad()
 def _fold(layer: Layer) -> None:
     norm, linear = layer.norm, layer.linear
-    assert norm is not None
+    assert isinstance(norm, BatchNorm)
     linear = linear.conv if isinstance(linear, Doubling) else linear
     assert isinstance(linear, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))
     scale = torch.rsqrt(norm.var.double() + norm.eps)  # in float64, and rounded once
