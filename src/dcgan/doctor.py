@@ -14,6 +14,7 @@ import numpy as np
 from dcgan import diagnosis
 from dcgan.diagnosis import Line
 from dcgan.folder import Folder
+from dcgan.metrics import kept
 
 PAST = 1.5  # times its best score: the run went on for too long
 FEW = 3  # checks or reports, below which nothing can be said
@@ -80,14 +81,14 @@ def examine(path: Path | str) -> Examination:
     score = _score(folder.scores())
     advice = [one["words"].partition(";")[2].strip() for one in findings if one["still"]]
     if score and score["last"] > PAST * max(score["best"], 0.0) and score["best"] > 0:
-        kept = "`dcgan sample` draws from the best checkpoint unless told --last"
-        advice.append(f"it was better at step {score['step_of_best']:,}: train no longer than that; {kept}")
+        drawn = "`dcgan sample` draws from the best checkpoint unless told --last"
+        advice.append(f"it was better at step {score['step_of_best']:,}: train no longer than that; {drawn}")
     if len(checks) < FEW or len(reports) < diagnosis.WINDOW:
         seen = f"{len(reports)} reports and {len(checks)} checks of samples"
         advice.append(f"its log holds {seen}, which is little to go by; train on, or lower --sample-every")
     elif not advice:
         unfinished = "" if folder.finished() else "it is not finished: run the same command again; "
-        told = "" if score else "how good its pictures are, `dcgan evaluate` tells"
+        told = "" if score or kept.of(folder) else "how good its pictures are, `dcgan evaluate` tells"
         advice.append((unfinished + told).strip("; ") or "nothing to do")
     if config.recover is False and any(one["name"] in ("no-number", diagnosis.COLLAPSE) for one in findings):
         advice.append("with --recover the same command goes back to a sound checkpoint of itself")

@@ -84,7 +84,11 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     ours = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/dcgan").rglob("*.py")}
     assert ours <= held.keys()
     assert {"dcgan/py.typed"} <= held.keys()
-    assert {"dcgan/studio/static/index.html", "dcgan/studio/static/built-from.txt"} <= held.keys() or not can_build()
+    page = {
+        f"dcgan/studio/static/{name}"
+        for name in ("index.html", "built-from.txt", "take/page.html", "take/generator.js")
+    }
+    assert page <= held.keys() or not can_build()
     assert {name.split("/")[0] for name in held} == {"dcgan", f"dcgan-{__version__}.dist-info"}
     assert any(name.endswith("licenses/LICENSE") for name in held)
 

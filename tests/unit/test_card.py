@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import dcgan
-from dcgan import card, checkpoint, data, images, plots
+from dcgan import card, checkpoint, data, doctor, images, plots
 from dcgan.card import facts
 from dcgan.config import Config
 from dcgan.console import Console
@@ -144,6 +144,15 @@ def test_what_is_the_matter(run):
     page = text(run)
     assert "<li>step 30: D has won: &lt;all&gt;; since then it is gone</li>" in page
     assert "Nothing was the matter" not in page
+
+
+def test_what_was_measured_is_not_advised(run):
+    folder = Folder(run)
+    for step in range(200):
+        folder.write(step=step, loss_D=1.3, loss_G=0.7, D_x=0.5, D_Gz=0.5, grad_G=1.0)
+    assert doctor.examine(run).advice == ["how good its pictures are, `dcgan evaluate` tells"]
+    kept.keep(folder, 30, Result("title"))
+    assert doctor.examine(run).advice == ["nothing to do"]
 
 
 def test_experiments_that_were_made(run):

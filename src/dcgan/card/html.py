@@ -22,14 +22,16 @@ STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --rule: #d8dee4; --paper: #fff; --good: #00704f;
   --bad: #a33f00 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 52rem;
-  margin: 2rem auto; padding: 0 1rem }
+  margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word }
 h1 { margin: 0; line-height: 1.2; overflow-wrap: anywhere } h2 { margin: 2.2rem 0 .5rem; font-size: 1.25rem }
 p, ul { margin: .5rem 0 } .quiet, figcaption, th { color: var(--quiet); font-weight: 400 }
 figure { margin: .8rem 0; break-inside: avoid } figcaption { font-size: .9rem; margin-top: .25rem }
 img { display: block; width: 100%; height: auto } .pixels { image-rendering: pixelated; border-radius: 3px }
-.strips { display: grid; grid-template-columns: 5.5rem 1fr; gap: 4px .8rem; align-items: center; font-size: .9rem }
+.strips { display: grid; grid-template-columns: 5.5rem minmax(0, 1fr); gap: 4px .8rem; align-items: center;
+  font-size: .9rem }
 .strips span { text-align: right; color: var(--quiet); font-variant-numeric: tabular-nums }
-.strips div { display: grid; grid-auto-columns: 1fr; grid-auto-flow: column; text-align: center; color: var(--quiet) }
+.strips div { display: grid; grid-auto-columns: minmax(0, 1fr); grid-auto-flow: column; text-align: center;
+  color: var(--quiet) }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-size: .92rem; width: 100% }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
@@ -39,6 +41,9 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--ru
 .strips b { font-weight: 400 } .good { color: var(--good) } .bad { color: var(--bad) }
 summary { cursor: pointer; color: var(--quiet) }
 footer { margin: 3rem 0 1rem; font-size: .9rem; color: var(--quiet) }
+@media screen and (max-width: 34rem) {
+  .strips { grid-template-columns: minmax(0, 1fr) } .strips span { text-align: left } .strips b { font-size: .75rem }
+}
 @media screen and (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --quiet: #9aa4ae; --rule: #373e47; --paper: #0d1117; --good: #4cc38a; --bad: #ff9f6b }
   .plot { filter: invert(.93) hue-rotate(180deg); mix-blend-mode: lighten }  /* a figure of lines on white */
