@@ -71,14 +71,22 @@ def compute(
 ) -> Result:
     """The sums of these points and wishes; where neither is given, the paper's, and the measure of random ones."""
     console = console or Console(quiet=True)
+    if means < 1:
+        raise UserError(f"--means {means}: it must be a whole number of 1 or more")
     asked = [_summed(model, latents.parse(words), words) for words in points]
     figures: list[Figure] = []
     if find or not points:
-        seer = seer or exemplars.reader(model, f"--find {find[0]!r}" if find else "combine", console)
+        why = f"--find {find[0]!r}" if find else "combine"
+        name = exemplars.built_in(model, why)
+        if not find and name != "faces":
+            raise UserError(
+                f"combine: its own sums are of faces, and this run learned from {name}; name sums or --find"
+            )
+        wished = [(words, _groups(words, name)) for words in find or SHOWN]  # what is wrong with one is said at once
+        seer = seer or exemplars.reader(model, why, console)
         shown = exemplars.look(model, seer, pool, console)
         g = np.random.default_rng(0)
-        for words in find or SHOWN:
-            groups = _groups(words, exemplars.built_in(model, "--find"))
+        for words, groups in wished:
             picked = [shown.seeds[_pick(shown, wishes, means, g, words)] for _, wishes in groups]
             terms = tuple(Term(sign, tuple(map(int, seeds))) for (sign, _), seeds in zip(groups, picked, strict=True))
             asked.append(_summed(model, Point(terms), words))

@@ -1,0 +1,172 @@
+"""The paper's verbs, from the command to their files; and the page of them all, which goes on where it stopped."""
+
+import io
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dcgan
+from dcgan import data, images
+from dcgan.experiments import epochs, neighbours, paper, result, walk
+from dcgan.metrics import subject
+from dcgan.metrics.result import Figure
+
+SUM = "+12,40,77 -3,9,31 +5,8,61"
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few held-out pictures: to draw thousands takes longer than all that is tested."""
+    monkeypatch.setattr(subject, "HELD_OUT", 60)
+
+
+def test_combine(cli, run: Path):
+    done = cli("combine", run, SUM, "--json")
+    assert done.code == 0, done.err
+    folder = run / "experiments"
+    assert done.json["files"] == [str(folder / "combine.png"), str(folder / "combine.json")]
+    assert json.loads((folder / "combine.json").read_text())["found"].endswith(SUM[1:])
+    with Image.open(folder / "combine.png") as opened:
+        assert opened.width > 10 * 64  # the sum, its eight neighbours and the pixels' sum, in a row
+    words = cli("combine", run, SUM).out  # again: the latest stands
+    assert "the paper   means of three z combine" in words
+    assert "section 6.3.2, figure 7" in words
+
+
+@pytest.mark.slow
+def test_walk(cli, run: Path):
+    out = run.parent / "strip.png"
+    done = cli("walk", run, "--point", "1", "--point", "2", "--steps", "3", "--out", out, "--json")
+    assert done.code == 0, done.err
+    assert [Path(path).name for path in done.json["files"]] == ["strip.png", "strip.webp", "strip.json"]
+    assert [figure["goal"] for figure in done.json["figures"]] == [walk.GOAL, walk.PART]
+    with Image.open(out.with_suffix(".webp")) as opened:
+        assert opened.n_frames == 6
+        assert opened.info["loop"] == 0
+    assert not (run / "experiments").exists()
+    again = cli("walk", run, "--point", "1", "--point", "2", "--steps", "4", "--out", out)
+    assert (again.code, again.out) == (2, "")
+    assert "there is such a file already; choose another name, or add --overwrite" in again.err
+
+
+@pytest.mark.slow
+def test_epochs_begin_again_to_the_same_bits(run: Path, small, monkeypatch):
+    monkeypatch.setattr(epochs, "SHOWN", 20)
+    model = dcgan.load(run)
+    found = epochs.compute(model, (1, 5), count=24)
+    assert [one.step for one in found.passes] == [6, 30]  # 48 pictures in eights
+    assert np.array_equal(found.passes[1].pictures, model.sample(range(20)))  # five passes are all that the run has
+    assert not np.array_equal(found.passes[0].pictures, found.passes[1].pictures)
+    assert sum(figure.name.startswith("copied") for figure in found.figures) == 4
+    assert found.figures[3].goal == found.figures[0].value  # KID after five, against that after one
+    before = {path: path.stat().st_mtime_ns for path in (run / "experiments" / "passes").glob("after-*")}
+    epochs.compute(model, (1, 5), count=24)
+    assert before == {path: path.stat().st_mtime_ns for path in before}  # nothing was trained again
+    with Image.open(io.BytesIO(epochs.figure(found))) as opened:
+        assert opened.height > 5 * 64  # two rows a pass, and one of training pictures
+
+
+@pytest.mark.slow
+def test_a_planted_memoriser_is_caught(run: Path, small, monkeypatch):
+    model = dcgan.load(run)
+    caught = neighbours.compute(model, count=60).figures[-1]
+    assert caught.ok
+    assert caught.protocol["verbatim"] == pytest.approx(neighbours.PLANTED, abs=0.05)
+    monkeypatch.setattr(neighbours, "PLANTED", 0.0)  # nothing planted, nothing caught
+    assert neighbours.compute(model, count=60).figures[-1].ok is False
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("walk {run} --point 1", "--point 1: a walk needs two points or more"),
+        ("walk {run} --steps 0", "--steps 0: from one point to the next it must be 2 to 1,000 steps"),
+        ("walk {run} --out strip.jpg", "--out strip.jpg: the picture is written as PNG"),
+        ("combine {run} 17", "point '17': a sum has two groups or more"),
+        ("combine {run} +12,x", "point '+12,x': cannot read"),
+        ("combine {run} --find moustache", "--find 'moustache': faces have no 'moustache'"),
+        ("turn {run} --what hair", "--what hair: faces have no such continuous factor"),
+        ("forget {run}", "--what window: only of a window, bed, door or lamp in rooms"),
+        ("forget {run} --boxes none.json", "--boxes none.json: it cannot be read"),
+        ("epochs {run} --passes 5,1", "--passes 5,1: write whole numbers that rise, like 1,5"),
+        ("epochs {run} --passes one", "--passes one: write whole numbers that rise, like 1,5"),
+        ("neighbours {run} --count 3", "--count 3: nothing can be told from so few"),
+        ("walk {run}/checkpoints", "{run}/checkpoints: it is a folder without config.json, not a run"),
+        ("paper {run} --size 32", "--size 32: the run {run} has its own"),
+        ("epochs {apart}", "epochs: this model stands outside a run's folder"),
+    ],
+)
+def test_bad_input(cli, run: Path, words: str, said: str):
+    apart = run.parent / "apart.safetensors"
+    if "{apart}" in words:
+        shutil.copy(run / "checkpoints" / "last.safetensors", apart)
+        words += f" --out {run.parent / 'x.png'}"
+    done = cli(*(word.format(run=run, apart=apart) for word in words.split()))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"dcgan: {said.format(run=run)}")
+    assert not (run / "experiments").exists()
+
+
+# The page
+
+
+class Looked(result.Result):
+    name = "look"
+    source = "section 0"
+    paper = "what it <showed>"
+
+
+def entries(made: list[str]):
+    def look(work: paper.Work):
+        made.append("look")
+        picture = work.model("faces").sample([0])[0]
+        figures = [Figure("good", 1.0, {}, "0", goal=0.5, ok=True), Figure("bad", 0.0, {}, "0", goal=0.5, ok=False)]
+        found = Looked(subject="faces", found="a face", figures=figures)
+        return found, {".png": images.png(picture)}
+
+    def fail(work: paper.Work):
+        raise dcgan.UserError("nothing to see: it is dark; light a lamp")
+
+    return [paper.Entry("look", "faces", (), look), paper.Entry("fail", "faces", (), fail)]
+
+
+def test_the_page_goes_on_where_it_stopped(tmp_path: Path, monkeypatch, cli):
+    made: list[str] = []
+    monkeypatch.setattr(paper, "entries", lambda: entries(made))
+    monkeypatch.setattr(paper, "QUICK", replace(paper.QUICK, pictures=48, steps=4))
+    monkeypatch.setitem(paper.SETTINGS, "faces", {"width": 4, "m": 8, "threads": 1, "precision": "float32"})
+    place = tmp_path / "paper"
+    done = cli("paper", "--quick", "--size", "8", "--out", place, "--json")
+    assert done.code == 0, done.err
+    assert [one["experiment"] for one in done.json["experiments"]] == ["look", "fail"]
+    assert done.json["experiments"][1]["reason"] == "nothing to see: it is dark; light a lamp"
+    page = (place / "paper.html").read_text(encoding="utf-8")
+    assert "what it &lt;showed&gt;" in page
+    assert "1 of 2 goals reached" in page
+    assert re.findall(r'(?:src|href)="(?!data:)', page) == []  # nothing is fetched
+    assert "<script" not in page
+    words = cli("paper", "--quick", "--size", "8", "--out", place).out
+    assert made == ["look"]  # once
+    assert "look         1 of 2 goals reached" in words
+    assert "fail         not made: nothing to see" in words
+    (place / "look.png").unlink()
+    cli("paper", "--quick", "--size", "8", "--out", place)
+    assert made == ["look", "look"]
+
+
+def test_each_experiment_of_the_page_can_be_made_of_some_built_in_pictures():
+    names = [one.name for one in paper.entries()]
+    assert len(set(names)) == len(names) >= 10
+    assert {one.on for one in paper.entries()} <= set(paper.SETTINGS)
+    assert {need for one in paper.entries() for need in one.needs} <= set(data.pictures.NAMES)
