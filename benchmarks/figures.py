@@ -26,6 +26,7 @@ FIGURES = (
     "stability",
     "small_data",
     "quality",
+    "paper",
 )  # each a module here with main(): what it shows is its first line
 
 

@@ -75,6 +75,8 @@ def compute(
     for factor in what:
         if factor not in known:
             raise UserError(f"--what {factor}: {name} have no such continuous factor{suggest(factor, known)}")
+    if pairs < 1:
+        raise UserError(f"--pairs {pairs}: it must be a whole number of 1 or more")
     seer = seer or exemplars.reader(model, "turn", console)
     shown = exemplars.look(model, seer, pool, console)
     axes, figures, said = [], [], []
