@@ -215,41 +215,37 @@ def test_stop_and_continue(page, studio, tmp_path, dcgan_process):
     run = tmp_path / "runs/live"
     (tmp_path / "runs").mkdir()
     page.goto(studio(tmp_path / "runs"))
-    process = dcgan_process("train", FACES, *flags(SETTINGS | {"steps": 800}), "--out", run)
+    process = dcgan_process("train", FACES, *flags(SETTINGS | {"steps": 600, "sample_every": 200}), "--out", run)
     live = column(page, "live")
     live.get_by_role("button", name="Stop and save").click()
     live.get_by_text("stopped", exact=True).wait_for()
     assert process.wait() == 128 + signal.SIGTERM
     stopped = Folder(run).header().step
-    assert 0 < stopped < 800
+    assert 0 < stopped < 600
     page.reload()
     live.get_by_role("button", name="Continue").click()
     live.get_by_text("finished", exact=True).wait_for()
-    assert Folder(run).header().step == 800
+    assert Folder(run).header().step == 600
     assert [line["step"] for line in log(run) if line.get("event") == "resume"] == [stopped]
-
-    live.get_by_role("button", name="Train on").click()
-    live.get_by_label("to step").fill("820")
-    live.get_by_role("button", name="Train", exact=True).click()
-    live.get_by_text("step 820 of 820").wait_for()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a training that is stopped there ends without a save")
-def test_a_training_that_the_studio_started_ends_with_it(page, studio, tmp_path, dcgan_command):
+def test_a_training_that_the_studio_started_ends_with_it(page, studio, tmp_path, trained):
     run = tmp_path / "runs/live"
-    assert dcgan_command("train", FACES, *flags(SETTINGS | {"steps": 10}), "--out", run).code == 0
+    shutil.copytree(trained, run)
+    before = len(log(run))
     page.goto(studio(tmp_path / "runs"))
     live = column(page, "live")
     live.get_by_role("button", name="Train on").click()
     live.get_by_label("to step").fill("100000")
     live.get_by_role("button", name="Train", exact=True).click()
-    until(lambda: page.wait_for_timeout(20) or len(log(run)) > 12, "it goes on")
+    until(lambda: page.wait_for_timeout(20) or len(log(run)) > before + 2, "it goes on")
     assert Folder(run).training()
     (process,) = studio.started
     process.terminate()
     process.wait(60)
     assert not Folder(run).training()
-    assert Folder(run).header().step > 10  # saved, with all that was learned
+    assert Folder(run).header().step > 30  # saved, with all that was learned
     page.get_by_role("alert").get_by_text("The studio does not answer").wait_for()
     page.wrong.clear()  # that it tried to reach it
 
