@@ -72,7 +72,7 @@ def _planted(model: Model, against: Spec | None, held_out: Spec | None, count: i
     samples = judged.samples.first(min(copies.ASKED, most)).flat()
     g = np.random.default_rng(0)
     rows = g.permutation(len(samples))[: round(PLANTED * len(samples))]
-    copied = seen[np.sort(g.integers(len(seen), size=len(rows)))].reshape(len(rows), -1).astype(np.int16)
+    copied = seen[np.sort(g.integers(len(seen), size=len(rows)))].reshape(len(rows), seen[0].size).astype(np.int16)
     samples[rows] = (copied + g.integers(-GREY, GREY + 1, copied.shape)).clip(0, 255)
     with console.progress("a memoriser, by pixels", None):
         found = memorisation([samples], seen, [others[:most]])

@@ -52,10 +52,12 @@ def learned(judged: Subject, console: Console) -> Reader:
     return _kept(name, dataset.images[order], {"class": dataset.labels[order]}, console)
 
 
-def of_factors(name: str, console: Console, taught: int = TAUGHT, **how: int) -> reader.Reader:
+def of_factors(name: str, console: Console, taught: int | None = None, **how: int) -> reader.Reader:
     """A reader of what the built-in pictures of this name were drawn from; `how`: see Reader.train."""
     with console.data_progress() as progress:
-        drawn = data.open(f"{name}:{taught}", size=how.get("side", reader.SIDE), seed=TEACHER, progress=progress)
+        drawn = data.open(
+            f"{name}:{taught or TAUGHT}", size=how.get("side", reader.SIDE), seed=TEACHER, progress=progress
+        )
     return _kept(name, drawn.images, reader.truths(name, drawn.factors), console, **how)
 
 
