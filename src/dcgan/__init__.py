@@ -2,8 +2,8 @@
 
     import dcgan
 
-    m = dcgan.train("photos/", out="runs/photos", minutes=20)   # or dcgan.load("runs/photos")
-    m.sample([17, "0.5*12 + 0.5*40"])                           # uint8 [2, H, W, C]
+    m = dcgan.train("photos/", out="runs/photos", minutes=20)  # or dcgan.load("runs/photos")
+    m.sample([17, "0.5*12 + 0.5*40"])  # uint8 [2, H, W, C]
 
 The command `dcgan` does the same. Nothing heavy is imported until it is used.
 """

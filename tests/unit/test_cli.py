@@ -4,9 +4,9 @@ import dataclasses
 import json
 import os
 import re
-import sys
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest

@@ -102,7 +102,7 @@ def test_settings_win_over_the_preset():
     assert (Config.build(lr=2e-4).lr_D, Config.build(lr=2e-4, lr_D=1e-4).lr_D, Config.build().lr_D) == (
         None,
         1e-4,
-        5e-4,
+        3e-4,
     )
     assert Config.build("mnist", minutes=3).steps is None  # asked for a time: the preset's length gives way
     assert Config.build("mnist", minutes=None).steps == 39_062
@@ -376,8 +376,8 @@ def test_changed_names_what_may_not_change_and_only_that():
     assert run.changed(run.replace(minutes=None)) == {}
     free = {name for name, field in FIELDS.items() if field.metadata["may_change"]}
     assert free == {
-        "data", "steps", "minutes", "report_every", "sample_every", "save_every", "evaluate_every", "recover", "timelapse",
-        "device",
+        "data", "steps", "minutes", "report_every", "sample_every", "save_every", "evaluate_every", "recover",
+        "timelapse", "device",
     }  # fmt: skip
 
 
