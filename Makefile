@@ -17,7 +17,7 @@ install:
 	@$(PYTHON) tools/install.py
 
 demo: install
-	@$(BIN)/dcgan train faces --out runs/demo --steps 2500
+	@$(BIN)/dcgan train faces --out runs/demo --steps 2000
 
 lint: install
 	@$(BIN)/ruff check .

@@ -10,13 +10,13 @@ from PIL import Image
 from dcgan.folder import Folder
 
 ROOT = Path(__file__).resolve().parent.parent
-STEPS = (0, 250, 1000)  # and the last
+STEPS = (0, 250, 1000, 2000)
 SIDE, BETWEEN = 266, 10  # four by four of a sheet's 64 px pictures with their frames; pixels between two panels
 
 
 def main() -> None:
     run = Folder(ROOT / "runs" / "demo")
-    files = [*map(run.sample_file, STEPS), run.sample_files()[-1]]
+    files = [run.sample_file(step) for step in STEPS]
     whole = Image.new("RGB", (len(files) * SIDE + (len(files) - 1) * BETWEEN, SIDE), "white")
     for i, file in enumerate(files):
         with Image.open(file) as sheet:

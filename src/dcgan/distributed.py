@@ -172,8 +172,9 @@ def launch(processes: int, words: Iterable[str]) -> int:
     except SignalException as stopped:  # the processes had it too, and saved
         return 128 + stopped.sigval
     except ChildFailedError as error:
-        lost, failure = error.get_first_failure()
-        if failure.exitcode > 1:  # it has said why
+        # who was killed, or has said why, is the cause; those that missed it end with 1, perhaps first
+        lost, failure = max(error.failures.items(), key=lambda item: item[1].exitcode != 1)
+        if failure.exitcode > 1:
             return failure.exitcode
         how = signal.Signals(-failure.exitcode).name if failure.exitcode < 0 else f"exit code {failure.exitcode}"
         raise UserError(

@@ -75,7 +75,7 @@ def lock(path: Path | str, held: str, patience: float = 0.3) -> Iterator[None]:
     """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+b")  # noqa: SIM115 -- open for as long as the lock is held
+        file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- open for as long as the lock is held
     except OSError as error:
         raise UserError(f"{path}: it cannot be written ({error.strerror}); choose another place") from None
     until = time.monotonic() + patience
@@ -85,7 +85,11 @@ def lock(path: Path | str, held: str, patience: float = 0.3) -> Iterator[None]:
                 raise UserError(held)
             time.sleep(0.02)
         _sign(file)
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # nobody holds it now
+                file.truncate(0)
 
 
 def _taken(file: IO[bytes]) -> bool:
@@ -118,7 +122,6 @@ def _sign(file: IO[bytes]) -> None:
     with contextlib.suppress(OSError):  # a full disk keeps nobody from holding a lock
         file.truncate(0)
         file.write(f"\n{os.getpid()} {platform.node()}".encode())
-        file.flush()
 
 
 def holder(path: Path | str) -> tuple[int, str] | None:

@@ -80,7 +80,7 @@ CASES = {
     "train --threads -1": "--threads -1: it must be a number from 0 to 1024",
     "train --seed -1": "--seed -1: it must be a number from 0 to 9007199254740991",
     "train --kernel 3": "--kernel 3: there is no such choice; there are: 4, 5",
-    "train --loss wgan": "--loss wgan: there is no such choice; there are: non-saturating, minimax",
+    "train --loss wgan": "--loss wgan: there is no such choice; there are: non-saturating, minimax, relativistic",
     "train --device tpu": "--device tpu: there is no such choice; did you mean 'cpu'?",
     "train --preset papre": "--preset papre: there is no such preset; did you mean 'paper'?",
     "train --background blurple": ("--background blurple: no such colour; write a name as in HTML (white) or #rrggbb"),

@@ -19,6 +19,7 @@ from support import FACES, TINY, flags, log, start, until
 
 pytestmark = pytest.mark.slow
 SETTINGS = TINY | {"report_every": 2, "sample_every": 50, "save_every": 1000}
+LONG = SETTINGS | {"steps": 3000, "report_every": 10, "sample_every": 250}  # some seconds, to be seen as it grows
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_a_training_is_watched_from_its_first_step_to_its_last(page, studio, tmp
     assert serious(page) == []
 
     run = tmp_path / "runs/live"
-    process = dcgan_process("train", FACES, *flags(SETTINGS | {"steps": 300, "sample_every": 25}), "--out", run)
+    process = dcgan_process("train", FACES, *flags(LONG), "--out", run)
     live = column(page, "live")
     live.get_by_text("training", exact=True).wait_for()
     seen, ended = set(), live.get_by_text("finished", exact=True)
@@ -97,26 +98,26 @@ def test_a_training_is_watched_from_its_first_step_to_its_last(page, studio, tmp
             seen.add(shown(page, "live")[0])
         page.wait_for_timeout(50)
     assert process.wait() == 0
-    until(lambda: page.wait_for_timeout(50) or shown(page, "live")[0] == 300, "the last samples are shown")
+    until(lambda: page.wait_for_timeout(50) or shown(page, "live")[0] == 3000, "the last samples are shown")
     assert len(seen) > 3  # it was seen as it grew
-    assert live.get_by_text("step 300 of 300 · 100 %").is_visible()
+    assert live.get_by_text("step 3,000 of 3,000 · 100 %").is_visible()
     steps = [int(file.stem) for file in Folder(run).sample_files()]
-    assert steps == list(range(0, 301, 25))
+    assert steps == list(range(0, 3001, 250))
     assert slider(page).get_attribute("max") == str(len(steps) - 1)
     last = live.get_by_role("img", name=re.compile("Losses over training"))
     report = [line for line in log(run) if "event" not in line][-1]
-    said = re.search(r"At step 300: D ([\d.]+), G ([\d.]+)\.", last.get_attribute("aria-label"))
+    said = re.search(r"At step 3,000: D ([\d.]+), G ([\d.]+)\.", last.get_attribute("aria-label"))
     assert [float(said[1]), float(said[2])] == pytest.approx([report["loss_D"], report["loss_G"]], rel=0.01)
 
     # Back through all of training, with the keys: the pixels are those of the files.
     slider(page).focus()
     page.keyboard.press("Home")
-    for press, step in (("Home", 0), ("ArrowRight", 25), ("ArrowRight", 50), ("End", 300), ("ArrowLeft", 275)):
+    for press, step in (("Home", 0), ("ArrowRight", 250), ("ArrowRight", 500), ("End", 3000), ("ArrowLeft", 2750)):
         page.keyboard.press(press)
         until(lambda: page.wait_for_timeout(20) or shown(page, "live")[0] == step, f"step {step} is shown")  # noqa: B023
         np.testing.assert_array_equal(shown(page, "live")[1], drawn(run, step))
-        assert slider(page).get_attribute("aria-valuetext") == f"step {step}"
-    assert urlsplit(page.url).fragment == "/watch?runs=live&step=275"
+        assert slider(page).get_attribute("aria-valuetext") == f"step {step:,}"
+    assert urlsplit(page.url).fragment == "/watch?runs=live&step=2750"
 
     # Reload and lose nothing.
     page.get_by_label("Seed", exact=True).fill("5")
@@ -124,7 +125,7 @@ def test_a_training_is_watched_from_its_first_step_to_its_last(page, studio, tmp
     live.get_by_role("heading", name="Seed 5").wait_for()
     page.reload()
     live.get_by_role("heading", name="Seed 5").wait_for()
-    assert shown(page, "live")[0] == 275
+    assert shown(page, "live")[0] == 2750
     assert slider(page).get_attribute("max") == str(len(steps) - 1)
     page.go_back()
     live.get_by_role("heading", name="Seed 5").wait_for(state="detached")
@@ -215,17 +216,17 @@ def test_stop_and_continue(page, studio, tmp_path, dcgan_process):
     run = tmp_path / "runs/live"
     (tmp_path / "runs").mkdir()
     page.goto(studio(tmp_path / "runs"))
-    process = dcgan_process("train", FACES, *flags(SETTINGS | {"steps": 600, "sample_every": 200}), "--out", run)
+    process = dcgan_process("train", FACES, *flags(LONG), "--out", run)
     live = column(page, "live")
     live.get_by_role("button", name="Stop and save").click()
     live.get_by_text("stopped", exact=True).wait_for()
     assert process.wait() == 128 + signal.SIGTERM
     stopped = Folder(run).header().step
-    assert 0 < stopped < 600
+    assert 0 < stopped < 3000
     page.reload()
     live.get_by_role("button", name="Continue").click()
     live.get_by_text("finished", exact=True).wait_for()
-    assert Folder(run).header().step == 600
+    assert Folder(run).header().step == 3000
     assert [line["step"] for line in log(run) if line.get("event") == "resume"] == [stopped]
 
 

@@ -268,7 +268,7 @@ def test_disk_full(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         pytest.skip("no right to mount a small file system")
     try:
         monkeypatch.setenv("DCGAN_CACHE", str(where))
-        with pytest.raises(UserError, match=r"file.bin, 3 MB to download, needs 3 MB and 1.05 MB are free"):
+        with pytest.raises(UserError, match=r"file.bin, 3 MB to download, needs 3 MB and 1.04 MB are free"):
             fetch(remote(server, "plain"), where / "downloads", lambda *news: None)
         assert server.asked == []
         monkeypatch.setattr("dcgan.data.cache.check_space", lambda *_: None)
