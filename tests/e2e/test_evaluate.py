@@ -23,6 +23,12 @@ SCORES = [0.5, 0.25, 0.75]  # of steps 5, 10 and 15
 SHAPE = ["name", "value", "goal", "paper", "ok", "protocol", "seeds"]
 
 
+@pytest.fixture
+def trained(trained, tmp_path_factory):
+    """A copy: what is measured of a run is kept in it."""
+    return Path(shutil.copytree(trained, tmp_path_factory.mktemp("measured") / "run"))
+
+
 @pytest.fixture(scope="module")
 def network(tmp_path_factory) -> Path:
     """A small network for features: 12 random maps of 3x3, rectified, in an ONNX file."""
