@@ -5,7 +5,6 @@ from typing import Any
 
 import dcgan
 from dcgan import data
-from dcgan.config import PICTURES
 from dcgan.folder import Folder
 from dcgan.metrics import collapse
 from dcgan.metrics.evaluate import evaluate
@@ -19,7 +18,7 @@ def judge(out: Path, against: str | None = None) -> dict[str, Any]:
     figures = evaluate(out, against, metrics=("fid", "kid", "pr"), count=COUNT, last=True).figures
     held = {name.partition(" (")[0].lower(): figure for name, figure in figures.items()}
     model = dcgan.load(out, last=True)
-    pictures = data.open(model.config.data, **{name: getattr(model.config, name) for name in PICTURES})
+    pictures = data.like(model.config, model.config.data)
     recall, diversity = held["recall"].value, collapse.diversity(model, pictures, min(COUNT, collapse.COUNT))
     return {
         "value": round(held["fid"].value, 2),

@@ -121,11 +121,7 @@ def plan(
 
 def open_pictures(source: Any, config: Config, console: Console) -> data.Dataset:
     with console.data_progress() as progress:
-        return data.open(
-            config.data if source is None else source,
-            progress=progress,
-            **{name: getattr(config, name) for name in PICTURES},
-        )
+        return data.like(config, config.data if source is None else source, progress=progress)
 
 
 def _check_place(folder: Folder) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from dcgan import distributed, files, sample
-from dcgan.config import PICTURES
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.sample import Model
@@ -61,7 +60,7 @@ def features(run: Path, source: str, out: Path, last: bool, console: Console) ->
 
     model = sample.load(run, last=last)
     with console.data_progress() as progress:
-        dataset = data.open(source, progress=progress, **{name: getattr(model.config, name) for name in PICTURES})
+        dataset = data.like(model.config, source, progress=progress)
     if model.config.conditional and dataset.labels is None:
         raise UserError(f"{source}: it has no classes, and this run's discriminator wants to be told them")
     if not len(dataset):

@@ -16,7 +16,7 @@ from dcgan.data import Dataset
 from dcgan.errors import UserError
 from dcgan.export.public import public
 from dcgan.folder import Folder
-from dcgan.metrics import kept, memorisation, subject
+from dcgan.metrics import kept, memorisation
 from dcgan.sample import Model
 
 SAMPLES = 64  # seeds 0 to 63, not chosen
@@ -122,7 +122,7 @@ def _pictures(config: Config, console: Console) -> tuple[Dataset | None, str]:
     """What it learned from, where it is still here and still the same."""
     try:
         with console.data_progress() as progress:
-            held = subject.like(config, config.data, progress)
+            held = data.like(config, config.data, progress=progress)
     except UserError:
         return None, "the pictures that it was trained on are not here"
     if held.fingerprint != config.fingerprint:

@@ -10,8 +10,8 @@ No torch in here: what only looks at data starts fast.
 from .cache import clear as clear_cache
 from .dataset import Dataset
 from .source import Skipped
-from .spec import Report, scan
+from .spec import Report, like, scan
 from .spec import open_data as open
 from .stream import Stream
 
-__all__ = ["Dataset", "Report", "Skipped", "Stream", "clear_cache", "open", "scan"]
+__all__ = ["Dataset", "Report", "Skipped", "Stream", "clear_cache", "like", "open", "scan"]

@@ -145,3 +145,11 @@ def _fetched(name: str, part: Part, report: Progress) -> Path:
     )
     paths = [fetch(REMOTES[(name, file)], folder, report, instead) for file in part.files]  # pyrefly: ignore
     return folder if part.folder else paths[0]
+
+
+def other_part(name: str, part: str) -> str | None:
+    """Pictures of this set that are not in its part (its first one where none is named); None where there are none."""
+    parts = list(SETS.get(name, ()))
+    if not parts or part == "all":
+        return None
+    return f"{name}:{next(one for one in parts if one not in (part or parts[0], 'all'))}"

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import ImageColor
 
 from dcgan import hub
+from dcgan.config import PICTURES, Config
 from dcgan.errors import UserError, suggest
 
 from . import published, readers
@@ -69,6 +70,11 @@ def open_data(
             "--dedup: to compare all pictures they have to be prepared, and these are streamed; leave one out"
         )
     return _deduplicated(dataset, dedup_by, how.report) if dedup else dataset
+
+
+def like(config: Config, source: Spec, **others: Any) -> Dataset:
+    """Pictures made to fit as a run's are."""
+    return open_data(source, **{name: getattr(config, name) for name in PICTURES} | others)
 
 
 def _deduplicated(dataset: Dataset, by: str, report: Progress) -> Dataset:

@@ -16,7 +16,7 @@ def of_run(model: Model, spec: Spec | None, console: Console) -> data.Dataset:
     if spec is None and model.config.data.startswith("own:"):
         raise UserError(f"DATA: this run learned from pictures ({model.config.data}) that no command finds; name some")
     with console.data_progress() as progress:
-        return subject.like(model.config, model.config.data if spec is None else spec, progress)
+        return data.like(model.config, model.config.data if spec is None else spec, progress=progress)
 
 
 def unseen(model: Model, spec: str, test: Spec | None, flag: str, console: Console) -> data.Dataset:
@@ -25,14 +25,13 @@ def unseen(model: Model, spec: str, test: Spec | None, flag: str, console: Conso
     name, part = subject.parsed(spec)
     if test is None and name in BUILT_IN:
         test = f"{name}:{UNSEEN}"
-    elif test is None and name in published.SETS and part != "all":
-        parts = list(published.SETS[name])
-        test = f"{name}:{next(one for one in parts if one not in (part or parts[0], 'all'))}"
+    elif test is None:
+        test = published.other_part(name, part)
     if test is None:
         raise UserError(f"{flag}: pictures like {spec}, not learned from, are wanted too; name some with {flag} DATA")
     seed = int(subject.parsed(str(test))[0] in BUILT_IN)
     with console.data_progress() as progress:
-        return subject.like(model.config, test, progress, seed=seed, dedup=False)
+        return data.like(model.config, test, progress=progress, seed=seed, dedup=False)
 
 
 def labelled(dataset: data.Dataset) -> int:

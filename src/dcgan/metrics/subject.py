@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dcgan import data, sample
-from dcgan.config import PICTURES, Config
+from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.data import published
 from dcgan.data.spec import BUILT_IN, Spec
@@ -58,10 +57,10 @@ def find(
 
 def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
     config = model.config
-    reference = None if against is None else like(config, against, progress, dedup=False)
+    reference = None if against is None else data.like(config, against, progress=progress, dedup=False)
     training = None
     try:
-        training = like(config, config.data, progress)
+        training = data.like(config, config.data, progress=progress)
         if training.fingerprint != config.fingerprint:
             training = None
             raise UserError(f"{config.data}: these are not the pictures that the run was trained on; bring those back")
@@ -82,9 +81,8 @@ def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Data
     seed = 0
     if spec is None and name in BUILT_IN:
         spec, seed = f"{name}:{HELD_OUT}", 1
-    elif spec is None and name in published.SETS and part != "all":
-        parts = list(published.SETS[name])
-        spec = f"{name}:{next(one for one in parts if one not in (part or parts[0], 'all'))}"
+    elif spec is None:
+        spec = published.other_part(name, part)
     if spec is None:
         raise UserError(
             f"--metrics memory: pictures like {learned} that were not trained on are wanted beside those that were; "
@@ -93,7 +91,7 @@ def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Data
     seen = subject.training or subject.reference
     with console.data_progress() as progress:
         if subject.config is not None:
-            return like(subject.config, spec, progress, seed=seed, dedup=False)
+            return data.like(subject.config, spec, progress=progress, seed=seed, dedup=False)
         return data.open(spec, size=seen.size, channels=seen.channels, seed=seed, progress=progress)
 
 
@@ -101,8 +99,3 @@ def parsed(spec: str) -> tuple[str, str]:
     """`mnist:train[:50000]` -> its name and its part; of a path, something that is no set's name."""
     name, _, part = spec.partition("[")[0].partition(":")
     return name, part
-
-
-def like(config: Config, spec: Spec, progress: Callable, **others: Any) -> data.Dataset:
-    """Pictures made to fit as the run's were."""
-    return data.open(spec, progress=progress, **{name: getattr(config, name) for name in PICTURES} | others)

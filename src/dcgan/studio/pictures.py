@@ -1,7 +1,7 @@
 """The pictures that a run learned from, where they are still here."""
 
 from dcgan import data
-from dcgan.config import PICTURES, Config
+from dcgan.config import Config
 from dcgan.errors import UserError
 
 
@@ -10,7 +10,7 @@ def of_run(config: Config) -> data.Dataset:
     made up opens nothing else."""
     if config.data.startswith("own:"):
         raise UserError("this run was trained on an array in Python, which is not here")
-    found = data.open(config.data, **{name: getattr(config, name) for name in PICTURES})
+    found = data.like(config, config.data)
     if found.fingerprint != config.fingerprint:
         raise UserError(f"{config.data} holds other pictures than those that the run was trained on")
     return found
