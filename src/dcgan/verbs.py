@@ -7,7 +7,8 @@ the paper showed and what came of it here. `cli` adds them to the command.
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -17,6 +18,8 @@ from dcgan.usage import Json, Out, Overwrite, Quiet, Whole
 
 if TYPE_CHECKING:
     from dcgan.experiments.result import Kept
+    from dcgan.folder import Folder
+    from dcgan.sample import Model
 
 PAPER = Group("The paper, figure by figure")
 ALL: list[Callable] = []
@@ -27,6 +30,40 @@ Last = Annotated[bool, Parameter(negative="", help="From the last checkpoint, wh
 def _verb(function: Callable) -> Callable:
     ALL.append(function)
     return function
+
+
+def _begin(
+    name: str, run: Path, out: Path | None, json_out: bool, quiet: bool, last: bool = False
+) -> "tuple[Model, Console]":
+    """The run, and where to speak. A place where the picture cannot go is told before anything is computed."""
+    from dcgan import sample
+    from dcgan.experiments import result
+
+    model = sample.load(run, last=last)
+    result.place(name, model.folder, out)
+    return model, Console(quiet=quiet, stderr=json_out)
+
+
+def _given(**asked: Any) -> dict[str, Any]:
+    """What was typed; for the rest, the experiment's own defaults hold."""
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _end(
+    experiment: ModuleType,
+    found: Any,
+    folder: "Folder | None",
+    out: Path | None,
+    overwrite: bool,
+    json_out: bool,
+    console: Console,
+    animation: bytes | None = None,
+) -> None:
+    """Draw it, keep it and show it."""
+    from dcgan.experiments import result
+
+    drawn = {".png": experiment.figure(found)} | _given(**{".webp": animation})
+    _show(result.keep(found, drawn, folder, out, overwrite), json_out, console)
 
 
 def _show(kept: "Kept", json_out: bool, console: Console) -> None:
@@ -62,16 +99,11 @@ def walk(
     out
         The picture, a .png; an animation and a JSON go beside it. [default: RUN/experiments/walk.png]
     """
-    from dcgan import sample
-    from dcgan.experiments import result
     from dcgan.experiments import walk as experiment
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("walk", model.folder, out)
-    found = experiment.compute(model, points or (), experiment.STEPS if steps is None else steps, console=console)
-    drawn = {".png": experiment.figure(found), ".webp": experiment.animation(found)}
-    _show(result.keep(found, drawn, model.folder, out, overwrite), json_out, console)
+    model, console = _begin("walk", run, out, json_out, quiet, last)
+    found = experiment.compute(model, points or (), console=console, **_given(steps=steps))
+    _end(experiment, found, model.folder, out, overwrite, json_out, console, experiment.animation(found))
 
 
 @_verb
@@ -101,19 +133,15 @@ def epochs(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/epochs.png]
     """
-    from dcgan import sample
     from dcgan.experiments import epochs as experiment
-    from dcgan.experiments import result
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run)
-    result.place("epochs", model.folder, out)
+    model, console = _begin("epochs", run, out, json_out, quiet)
     try:
         numbers = [int(part) for part in passes.split(",")]
     except ValueError:
         raise UserError(f"--passes {passes}: write whole numbers that rise, like 1,5") from None
-    found = experiment.compute(model, numbers, count=experiment.COUNT if count is None else count, console=console)
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    found = experiment.compute(model, numbers, console=console, **_given(count=count))
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -145,16 +173,11 @@ def neighbours(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/neighbours.png]
     """
-    from dcgan import sample
     from dcgan.experiments import neighbours as experiment
-    from dcgan.experiments import result
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("neighbours", model.folder, out)
-    many = experiment.COUNT if count is None else count
-    found = experiment.compute(model, data, held_out=held_out, count=many, console=console)
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    model, console = _begin("neighbours", run, out, json_out, quiet, last)
+    found = experiment.compute(model, data, held_out=held_out, console=console, **_given(count=count))
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -189,16 +212,11 @@ def combine(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/combine.png]
     """
-    from dcgan import sample
     from dcgan.experiments import combine as experiment
-    from dcgan.experiments import result
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("combine", model.folder, out)
-    many = experiment.MEANS if means is None else means
-    found = experiment.compute(model, points or (), find or (), means=many, console=console)
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    model, console = _begin("combine", run, out, json_out, quiet, last)
+    found = experiment.compute(model, points or (), find or (), console=console, **_given(means=means))
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -230,16 +248,11 @@ def turn(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/turn.png]
     """
-    from dcgan import sample
-    from dcgan.experiments import result
     from dcgan.experiments import turn as experiment
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("turn", model.folder, out)
-    many = experiment.PAIRS if pairs is None else pairs
-    found = experiment.compute(model, what or (), pairs=many, console=console)
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    model, console = _begin("turn", run, out, json_out, quiet, last)
+    found = experiment.compute(model, what or (), console=console, **_given(pairs=pairs))
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -269,15 +282,11 @@ def forget(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/forget.png]
     """
-    from dcgan import sample
     from dcgan.experiments import forget as experiment
-    from dcgan.experiments import result
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("forget", model.folder, out)
+    model, console = _begin("forget", run, out, json_out, quiet, last)
     found = experiment.compute(model, what, boxes=boxes, console=console)
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -366,15 +375,12 @@ def filters(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/filters.png]
     """
-    from dcgan import sample
     from dcgan.experiments import filters as experiment
-    from dcgan.experiments import pictures, result
+    from dcgan.experiments import pictures
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("filters", model.folder, out)
+    model, console = _begin("filters", run, out, json_out, quiet, last)
     found = experiment.compute(model, pictures.of_run(model, data, console), seed or 0, console)
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -421,25 +427,21 @@ def classify(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/classify.png]
     """
-    from dcgan import sample
     from dcgan.experiments import classify as experiment
-    from dcgan.experiments import pictures, result
+    from dcgan.experiments import pictures
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("classify", model.folder, out)
+    model, console = _begin("classify", run, out, json_out, quiet, last)
     train = pictures.of_run(model, data, console)
     unseen = pictures.unseen(model, data or model.config.data, test, "--test", console)
-    asked = {"each": each, "most": most, "centres": centres, "steps": steps, "seed": seed}
     found = experiment.compute(
         model,
         train,
         unseen,
         methods=tuple(experiment.CALLED) if methods == "all" else [name.strip() for name in methods.split(",")],
         console=console,
-        **{name: value for name, value in asked.items() if value is not None},
+        **_given(each=each, most=most, centres=centres, steps=steps, seed=seed),
     )
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -472,19 +474,14 @@ def one_nn(
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/one-nn.png]
     """
-    from dcgan import sample
     from dcgan.experiments import one_nn as experiment
-    from dcgan.experiments import pictures, result
+    from dcgan.experiments import pictures
 
-    console = Console(quiet=quiet, stderr=json_out)
-    model = sample.load(run, last=last)
-    result.place("one-nn", model.folder, out)
+    model, console = _begin("one-nn", run, out, json_out, quiet, last)
     judge = pictures.unseen(model, model.config.data, test, "--test", console)
     learned = pictures.of_run(model, None, console) if real else None
-    found = experiment.compute(
-        model, judge, count=experiment.COUNT if count is None else count, real=learned, console=console
-    )
-    _show(result.keep(found, {".png": experiment.figure(found)}, model.folder, out, overwrite), json_out, console)
+    found = experiment.compute(model, judge, real=learned, console=console, **_given(count=count))
+    _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
 @_verb
@@ -525,9 +522,8 @@ def dedup(
         raise UserError(f"--steps {steps}: it must be a whole number of 1 or more")
     with console.data_progress() as progress:
         dataset = pictures.open(data, size=size, progress=progress)
-    asked = {name: value for name, value in (("steps", steps), ("seed", seed)) if value is not None}
-    found = experiment.compute(dataset, console=console, **asked)
-    _show(result.keep(found, {".png": experiment.figure(found)}, None, out, overwrite), json_out, console)
+    found = experiment.compute(dataset, console=console, **_given(steps=steps, seed=seed))
+    _end(experiment, found, None, out, overwrite, json_out, console)
 
 
 @_verb
@@ -573,25 +569,21 @@ def guidelines(
         The folder of the runs, with the picture and its JSON. [default: runs/guidelines-DATA]
     """
     from dcgan.experiments import guidelines as experiment
-    from dcgan.experiments import result
 
     console = Console(quiet=quiet, stderr=json_out)
     if minutes is not None and steps is not None:
         raise UserError("--minutes: --steps is given too, and one of them says how long; keep one")
     where = out or Path("runs") / f"guidelines-{Path(data).name.partition(':')[0]}"
-    more = {"size": size, "preset": preset, "threads": threads}
     found = experiment.compute(
         data,
         where,
         length={"steps": steps} if steps else {"minutes": experiment.MINUTES if minutes is None else minutes},
-        seeds=experiment.SEEDS if seeds is None else seeds,
         only=only or (),
-        count=experiment.COUNT if count is None else count,
-        settings={name: value for name, value in more.items() if value is not None},
+        settings=_given(size=size, preset=preset, threads=threads),
         console=console,
+        **_given(seeds=seeds, count=count),
     )
-    drawn = {".png": experiment.figure(found)}
-    _show(result.keep(found, drawn, None, where / "guidelines.png", overwrite=True), json_out, console)
+    _end(experiment, found, None, where / "guidelines.png", True, json_out, console)
 
 
 @_verb
