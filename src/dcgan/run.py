@@ -93,10 +93,8 @@ def follow(source: Any = None, own: Own | None = None) -> tuple[Path, int]:
             f"{config.data}: process {distributed.rank()} finds other pictures there than process 0 does; give each "
             "machine the same"
         )
-    state = algorithm.fresh(config, where, own.networks, own.optimizer)
+    state = _fresh(config, where, own)
     checkpoint.fill(state, header, tensors, "process 0")
-    set_precision(config, state)
-    distributed.average_gradients(state.opt_G, state.opt_D)
     stream = data.Stream(dataset, config.seed, config.mirror, config.translate)
     trained = steps(config, state, batches(config, stream, where, distributed.rows(config.m)), own.loss_of(config))
     with _stop_signals(Console(quiet=True)) as stop:
@@ -159,7 +157,7 @@ def enough_memory(config: Config) -> Iterator[None]:
 def _start(plan: Plan, device: str) -> tuple[State, float]:
     """The State to begin with, and the seconds that it has been trained for."""
     config, folder = plan.config, plan.folder
-    state = algorithm.fresh(config, device, plan.own.networks, plan.own.optimizer)
+    state = _fresh(config, device, plan.own)
     seconds = 0.0
     if folder.last.is_file():
         header, tensors = checkpoint.read(folder.last)
@@ -180,9 +178,15 @@ def _start(plan: Plan, device: str) -> tuple[State, float]:
                 f"--from {plan.warm}: its networks have other shapes (preset {theirs.preset}, "
                 f"size {show_size(theirs.size or (0, 0))}, width {theirs.width}); ask for the same size and width"
             ) from None
+    return state, seconds
+
+
+def _fresh(config: Config, device: str, own: Own) -> State:
+    """The State before the first step, ready to be trained with the others."""
+    state = algorithm.fresh(config, device, own.networks, own.optimizer)
     set_precision(config, state)
     distributed.average_gradients(state.opt_G, state.opt_D)
-    return state, seconds
+    return state
 
 
 def set_precision(config: Config, state: State) -> None:
