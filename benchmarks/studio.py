@@ -26,7 +26,7 @@ from dcgan import images
 
 LINES, SHEETS = 100_000, 2_000
 OPENINGS = 5
-PAIRS, STEPS = 8, 400
+PAIRS, STEPS = 6, 250
 TRAIN = [
     "faces:2000",
     "--m",
@@ -60,9 +60,8 @@ def main() -> None:
            protocol="MiB, peak resident of the server with that run and two small ones open in two pages for 20 s, no "
                     "model loaded; `anonymous`: of that, RssAnon at the end")  # fmt: skip
     record("studio", "slowed", _slowed, goal=2.0, command=" ".join(["dcgan train", *TRAIN]),
-           protocol=f"percent that a training takes longer while a page watches it, by the seconds in its log: median "
-                    f"of {PAIRS} pairs, watched and not in turn, the same seed; `spread`: the pairs' quartiles; "
-                    "`server`: the same with the server's line read by a program in place of a browser")  # fmt: skip
+           protocol="percent that a training takes longer while a page watches it, by the seconds in its log: median "
+                    f"of {PAIRS} pairs, watched and not in turn; `spread`: the pairs' quartiles")  # fmt: skip
 
 
 def _long_run() -> Path:
@@ -153,11 +152,10 @@ def _slowed() -> dict[str, Any]:
                 yield
                 shown.close()
 
-        browsed = _pairs(folder, page)
-    read = _pairs(folder, _listened)
-    value = statistics.median(browsed)
-    spread = [round(one, 2) for one in statistics.quantiles(browsed)]
-    return {"value": round(value, 2), "ok": value < 2, "spread": spread, "server": round(statistics.median(read), 2)}
+        slower = _pairs(folder, page)
+    value = statistics.median(slower)
+    spread = [round(one, 2) for one in statistics.quantiles(slower)]
+    return {"value": round(value, 2), "ok": value < 2, "spread": spread}
 
 
 def _pairs(folder: Path, watch: Any) -> list[float]:
@@ -177,23 +175,6 @@ def _pairs(folder: Path, watch: Any) -> list[float]:
             seconds[watched] = next(line["seconds"] for line in reversed(lines) if "event" not in line)
         slower.append(100 * (seconds[True] / seconds[False] - 1))
     return slower
-
-
-@contextmanager
-def _listened(run: Path) -> Iterator[None]:
-    """Its live line is read by a process of its own."""
-    program = ("import sys; from websockets.sync.client import connect\n"
-               "with connect(sys.argv[1]) as line:\n"
-               "    line.send(sys.argv[2])\n"
-               "    for message in line: pass")  # fmt: skip
-    with _studio(run.parent) as (address, _):
-        line, words = address.replace("http", "ws") + "api/live", json.dumps({"watch": [run.name]})
-        process = subprocess.Popen([sys.executable, "-c", program, line, words])
-        try:
-            yield
-        finally:
-            process.kill()
-            process.wait()
 
 
 @contextmanager

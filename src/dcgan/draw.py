@@ -5,9 +5,13 @@ points) in its metadata.
 """
 
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from dcgan import files, images, latents, sample
 from dcgan.console import Console
@@ -17,6 +21,7 @@ from dcgan.sample import Model
 
 SHEET = 10_000  # pictures that go on one sheet; beyond, a folder is wanted
 DEFAULT = 64  # pictures, where nothing says how many
+WRITERS, AHEAD = 2, 256  # threads that compress and write beside the drawing, and pictures that may wait for them
 LONGEST = 60  # characters of a file's name that tell its seeds or points
 
 
@@ -93,21 +98,32 @@ def _write_each(
 ) -> None:
     """One file an image, all or none: what stands there is found first; what a full disk ends is taken back."""
 
-    def drawn(paths: Sequence[Path]) -> Iterator[tuple[Path, bytes]]:
+    def drawn(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
         pictures = (picture for chunk in model.stream([wanted[path] for path in paths]) for picture in chunk)
-        for path, picture in zip(paths, pictures, strict=True):
-            yield path, images.png(picture, _recipe(model, run, [str(wanted[path])], off))
+        return zip(paths, pictures, strict=True)
+
+    def packed(path: Path, picture: np.ndarray) -> bytes:
+        return images.png(picture, _recipe(model, run, [str(wanted[path])], off))
+
+    def written(path: Path, picture: np.ndarray) -> None:
+        files.write_whole(path, packed(path, picture), sync=False)
 
     there = [] if overwrite else [path for path in wanted if path.exists()]
-    for path, content in drawn(there):
-        files.check_new(path, content)
+    for path, picture in drawn(there):
+        files.check_new(path, packed(path, picture))
     new = [path for path in wanted if path not in set(there)]
     made = files.missing(new[0].parent) if new else []
     with console.progress("drawing", len(new)) as bar:
         try:
-            for done, (path, content) in enumerate(drawn(new)):
-                files.write_whole(path, content)
-                bar.update(done + 1)
+            with ThreadPoolExecutor(WRITERS) as pool:  # left when all that was begun has ended
+                begun: deque[Future] = deque()
+                for done, one in enumerate(drawn(new)):
+                    begun.append(pool.submit(written, *one))
+                    if len(begun) > AHEAD:
+                        begun.popleft().result()
+                    bar.update(done + 1)
+                for last in begun:
+                    last.result()
         except UserError:
             if not overwrite:
                 for path in new:

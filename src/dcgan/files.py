@@ -3,7 +3,7 @@
 import contextlib
 import os
 import platform
-import tempfile
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,20 +14,24 @@ from dcgan.errors import UserError
 PART = ".*.part"  # a file of ours while it is written
 
 
-def write_whole(path: Path | str, content: bytes) -> None:
-    """A temporary file beside it, fsync, rename: a reader sees the old file or the new one, never half of one."""
+def write_whole(path: Path | str, content: bytes, sync: bool = True) -> None:
+    """A temporary file beside it, fsync, rename: a reader sees the old file or the new one, never half of one.
+
+    Without `sync` that holds as long as the machine runs: enough for one of thousands that a command draws again.
+    """
     path = Path(path)
     name = None
     made = missing(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
+        with open(part, "xb") as file:
+            name = part
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(part, path)
         name, made = None, []
     except OSError as error:
         in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
@@ -37,7 +41,7 @@ def write_whole(path: Path | str, content: bytes) -> None:
         ) from None
     finally:
         if name:
-            Path(name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
         remove_empty(made)
 
 
@@ -148,9 +152,3 @@ def _holds(path: Path, content: bytes) -> bool:
         return path.read_bytes() == content
     except OSError:
         return False
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

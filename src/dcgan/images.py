@@ -15,6 +15,8 @@ from PIL import Image, PngImagePlugin
 if TYPE_CHECKING:
     from torch import Tensor
 
+PNG_LEVEL = 3  # of zlib's 9: half the time of its usual 6, and a tenth more bytes
+
 
 def to_float(images: "np.ndarray | Tensor", output: str = "tanh", device: "str | None" = None) -> "Tensor":
     """uint8 [N, H, W, C] -> float32 [N, C, H, W] in the range of G's output, channels last in memory."""
@@ -28,9 +30,14 @@ def to_float(images: "np.ndarray | Tensor", output: str = "tanh", device: "str |
 
 def to_uint8(x: "Tensor", output: str = "tanh") -> np.ndarray:
     """Float [N, C, H, W] -> uint8 [N, H, W, C], rounded to the nearest; the inverse of `to_float`."""
+    return to_bytes(x, output).numpy()
+
+
+def to_bytes(x: "Tensor", output: str = "tanh") -> "Tensor":
+    """`to_uint8` as a tensor, off the device that computes."""
     x = x.detach().float()
-    grey = (x + 1) * 127.5 if output == "tanh" else x * 255
-    return grey.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    grey = (x + 1).mul_(127.5) if output == "tanh" else x * 255
+    return grey.round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu()
 
 
 def picture(image: np.ndarray) -> Image.Image:
@@ -65,7 +72,7 @@ def png(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     for key, value in (text or {}).items():
         notes.add_itxt(key, value)
     buffer = io.BytesIO()
-    picture(image).save(buffer, "PNG", pnginfo=notes)
+    picture(image).save(buffer, "PNG", pnginfo=notes, compress_level=PNG_LEVEL)
     return buffer.getvalue()
 
 

@@ -176,6 +176,19 @@ def resolve(
     return z.astype(np.float32)
 
 
+def resolve_all(
+    points: Sequence[Point], z_dim: int, distribution: str = "uniform", saved: Callable[[str], np.ndarray] | None = None
+) -> np.ndarray:
+    """z of each, float32 [N, z_dim]; single seeds, which most are, in one go."""
+    seeds = {i: p.seed for i, p in enumerate(points) if p.terms == (Term(1.0, (p.seed,)),) and not p.noise}
+    z = np.empty((len(points), z_dim), np.float32)
+    z[list(seeds)] = draw(list(seeds.values()), z_dim, distribution)
+    for i in range(len(points)):
+        if i not in seeds:
+            z[i] = resolve(points[i], z_dim, distribution, saved)
+    return z
+
+
 def _built_in(kind: str, digits: str, z_dim: int, words: str) -> np.ndarray:
     """`#z.12` is the unit vector of latent number 12; `#n.7` the noise that `~7` adds, so that it can be weighted."""
     number = _whole(digits, "the number of a latent" if kind == "z" else "a seed", words)

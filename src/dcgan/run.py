@@ -31,7 +31,6 @@ from dcgan import (
     latents,
     networks,
     plots,
-    sample,
     vae,
 )
 from dcgan.algorithm import Batch, Progress, State
@@ -44,6 +43,7 @@ from dcgan.folder import Folder
 from dcgan.losses import Loss
 from dcgan.metrics import score
 from dcgan.planning import Own, Plan, device, open_pictures
+from dcgan.sample import CHUNK, Model
 
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
 FRAMES = 120  # at most, in the animation
@@ -388,7 +388,7 @@ class Session:
         z = torch.from_numpy(latents.draw(seeds, c.z_dim, c.z))
         y = torch.tensor([seed % c.classes for seed in seeds]) if c.conditional else None
         with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, D):
-            drawn = images.to_uint8(sample.in_chunks(G, z, y, self.device), c.output)
+            drawn = self.model(G).generate(z, y)
             units = self.dead_units(G, D, z, y)
         self.real = self.real or diagnosis.Data(
             lambda numbers: self.dataset.images[np.sort(numbers)], len(self.dataset), len(seeds)
@@ -403,7 +403,7 @@ class Session:
         """In G of these latents, in D of the run's first pictures; networks of one's own are not looked into."""
         if not (isinstance(G, networks.Network) and isinstance(D, networks.Network)):
             return {}
-        few = slice(sample.CHUNK)
+        few = slice(CHUNK)
         maps_G: Any = G.maps(z[few].to(self.device), None if y is None else y[few].to(self.device))  # type: ignore
         maps_D: Any = D.maps(*batches(self.config.replace(m=LOOKED_AT), self.stream, self.device)(0))  # type: ignore
         return {"dead_G": diagnosis.dead(maps_G[:-1]), "dead_D": diagnosis.dead(maps_D)}
@@ -451,7 +451,7 @@ class Session:
         """Score the samples of fixed seeds; keep the checkpoint that scores best."""
         self.scored = self.scored or score.Score(self.dataset, self.device, self.console)
         with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, _):
-            value = round(self.scored(sample.Model(self.header, G, None, None, self.device)), 6)
+            value = round(self.scored(self.model(G)), 6)
         step, words = self.state.step, ""
         if value < min((line["score"] for line in self.folder.scores()), default=math.inf):
             self.save(self.folder.best)
@@ -462,6 +462,10 @@ class Session:
     @property
     def header(self) -> Header:
         return Header(self.config, self.state.step, self.watch.seconds, self.dataset.classes, self.state.recoveries)
+
+    def model(self, G: torch.nn.Module) -> Model:
+        """As it would be loaded."""
+        return Model(self.header, G, None, None, self.device)
 
     @property
     def packed(self) -> bytes:
@@ -528,6 +532,9 @@ def peak_memory(device: str) -> int | None:
     """Bytes that this process held at most, of the GPU where one computes; None where the system does not tell."""
     if device == "cuda":
         return torch.cuda.max_memory_reserved()
+    with suppress(OSError, StopIteration):  # Linux, whose getrusage counts what the starting program held, too
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
     try:
         import resource
     except ImportError:  # Windows

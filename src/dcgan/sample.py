@@ -10,6 +10,7 @@ size: so a picture depends on nothing but its point. Not on its neighbours, the 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from dcgan.algorithm import NETWORKS
 from dcgan.checkpoint import Header
 from dcgan.errors import UserError
 from dcgan.folder import Folder
+from dcgan.folding import quickened
 
 CHUNK = 32  # every forward pass has this batch, the last one padded: equal shapes, equal bits
 
@@ -44,8 +46,7 @@ class Model:
         """z [N, z_dim], and the labels [N] of a conditional run, of seeds, words or points."""
         c = self.config
         read = [_point(p) for p in _several(points)]
-        saved = self.folder.saved if self.folder else None
-        z = [latents.resolve(p, c.z_dim, c.z, saved) for p in read]
+        z = latents.resolve_all(read, c.z_dim, c.z, self.folder.saved if self.folder else None)
         labels = [p.seed % c.classes if p.label is None else p.label for p in read] if c.conditional else None
         for p in read:
             if p.label is not None and not c.conditional:
@@ -55,7 +56,7 @@ class Model:
                 )
             if p.label is not None and p.label >= c.classes:
                 raise UserError(f"point {str(p)!r}: there is no class {p.label}; they go from 0 to {c.classes - 1}")
-        return np.stack(z), None if labels is None else np.array(labels)
+        return z, None if labels is None else np.array(labels)
 
     def sample(self, points: Points) -> np.ndarray:
         """uint8 [N, H, W, C] of seeds, of points in words, or of `latents.Point`s; of one alone too."""
@@ -73,16 +74,27 @@ class Model:
 
     def generate(self, z: np.ndarray | Tensor, labels: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """uint8 [N, H, W, C] of latents [N, z_dim]; a conditional run needs labels [N]."""
-        return images.to_uint8(self.floats(z, labels), self.config.output)
+        return self._pictures(z, labels, lambda x: images.to_bytes(x, self.config.output)).numpy()
 
     def floats(self, z: np.ndarray | Tensor, labels: Sequence[int] | np.ndarray | None = None) -> Tensor:
         """The same as G gives them: float32 [N, C, H, W], in the range of its last function."""
+        return self._pictures(z, labels, lambda x: x)
+
+    def _pictures(
+        self, z: np.ndarray | Tensor, labels: Sequence[int] | np.ndarray | None, finish: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         z = torch.as_tensor(z, dtype=torch.float32)
         if z.dim() != 2 or z.shape[1] != self.config.z_dim:
             raise UserError(f"generate: z has shape {list(z.shape)}; this run needs [N, {self.config.z_dim}]")
+        G = self._drawing
         if self.gates:
-            return self._chunks(lambda z, y: self.G.maps(z, y, self.gates)[-1], z, labels)  # type: ignore[operator]
-        return self._chunks(lambda z, y: self.G(z, y), z, labels)
+            return self._chunks(lambda z, y: finish(G.maps(z, y, self.gates)[-1]), z, labels)  # type: ignore[operator]
+        return self._chunks(lambda z, y: finish(G(z, y)), z, labels)
+
+    @cached_property
+    def _drawing(self) -> nn.Module:
+        """G for pictures alone: what batch norm does is in its weights."""
+        return quickened(self.G) if isinstance(self.G, networks.Generator) else self.G
 
     def switch_off(self, words: str) -> None:
         """Maps of G's hidden layers draw no more: `2:5,9;3:0` are maps 5 and 9 of layer 2 and map 0 of layer 3, all

@@ -15,8 +15,8 @@ from dcgan import config, images, sample
 from dcgan.cli import main
 from dcgan.errors import UserError
 from dcgan.export import compare, export, onnx, pt2, tutorial
-from dcgan.export.folding import folded
 from dcgan.export.public import about
+from dcgan.folding import folded
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ SOURCE = Path(dcgan.__file__).parent
 # From the ground up; what stands on one floor may lean on its neighbours, but not in a circle.
 FLOORS = [
     {"errors", "files", "config", "images", "latents", "losses", "distributed", "console", "hub", "diagnosis"},
-    {"networks", "mlp", "layers", "augment", "data"},
+    {"networks", "mlp", "layers", "augment", "folding", "data"},
     {"algorithm", "vae"},
     {"checkpoint"},
     {"folder"},

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -341,6 +343,19 @@ def test_networks_that_have_diverged(bad, tmp_path):
     header, tensors = checkpoint.read(Folder(tmp_path / "run").last)
     assert header.step == 6
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells it this way")
+def test_the_peak_is_the_process_s_own():
+    """Linux's getrusage counts, of a program that was started, what its starter held too."""
+    ask = "from dcgan import run; print(run.peak_memory('cpu'))"
+    start = (
+        "import subprocess, sys, numpy\n"
+        "held = numpy.ones(1_000_000_000 // 8)\n"
+        f"subprocess.run([sys.executable, '-c', {ask!r}], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", start], check=True, capture_output=True, text=True)
+    assert 50e6 < int(done.stdout) < 800e6
 
 
 def test_too_little_memory_is_a_sentence():

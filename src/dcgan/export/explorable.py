@@ -20,8 +20,8 @@ from dcgan import mlp
 from dcgan.errors import UserError
 from dcgan.export import onnx as whole
 from dcgan.export.directions import Direction
-from dcgan.export.folding import folded
 from dcgan.export.public import about, public
+from dcgan.folding import folded
 from dcgan.networks import Doubling, Generator, Layer
 from dcgan.sample import Model
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from dcgan.export.compare import LIMIT, compare
-from dcgan.export.folding import folded
 from dcgan.export.public import about
+from dcgan.folding import folded
 from dcgan.sample import Model
 
 
