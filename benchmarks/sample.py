@@ -28,7 +28,7 @@ def main() -> None:
         ceiling,
         goal=0.85,
         command="python benchmarks/figures.py sample",
-        protocol="its doubling convolutions alone, as training has them / the generator, batches of 32; the best of each",
+        protocol="its doubling convolutions alone, as in training / the generator, batches of 32; the best of each",
     )
     record(
         "sample",
