@@ -13,7 +13,6 @@ steps. The screen gives each 5 minutes of two cores; the best two and `tutorial`
 
 import argparse
 import itertools
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,8 @@ from typing import Any
 
 import torch
 from judge import PROTOCOL, judge
-from record import RESULTS, ROOT, record, workplace
+from record import ROOT, record, workplace
+from record import rows as kept
 
 from dcgan import algorithm, planning, run
 from dcgan.data import Stream
@@ -132,8 +132,7 @@ def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: 
 
 
 def rows(stage: str) -> list[dict[str, Any]]:
-    file = RESULTS / "recipe.json"
-    return [row for row in json.loads(file.read_text()) if row["stage"] == stage] if file.exists() else []
+    return [row for row in kept("recipe") if row["stage"] == stage]
 
 
 def finalists() -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan.data import cache
-from dcgan.files import write_whole
+from dcgan.files import lock, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -28,8 +28,7 @@ def workplace() -> Path:
 def record(figure: str, key: str, compute: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
     """The row of this key: the one that stands, or what `compute` finds now (name, value, goal, ok, command ...)."""
     file = RESULTS / f"{figure}.json"
-    rows = json.loads(file.read_text()) if file.exists() else []
-    found = next((row for row in rows if row["key"] == key), None)
+    found = next((row for row in rows(figure) if row["key"] == key), None)
     if found is None:
         found = {
             "key": key,
@@ -39,10 +38,17 @@ def record(figure: str, key: str, compute: Callable[[], dict[str, Any]], **about
             "commit": commit(),
             "date": datetime.date.today().isoformat(),
         }
-        write_whole(file, (json.dumps([*rows, found], indent=2) + "\n").encode())
+        with lock(workplace() / f"{figure}.lock", f"{file}: another script is writing it", patience=10):
+            write_whole(file, (json.dumps([*rows(figure), found], indent=2) + "\n").encode())
     shown = {name: found[name] for name in ("value", "goal", "ok") if name in found}
     print(f"{figure:<16} {key:<12} {json.dumps(shown)}", flush=True)
     return found
+
+
+def rows(figure: str) -> list[dict[str, Any]]:
+    """Those that stand now; two scripts may make one figure's."""
+    file = RESULTS / f"{figure}.json"
+    return json.loads(file.read_text()) if file.exists() else []
 
 
 def machine() -> str:

@@ -57,7 +57,8 @@ def philox(seeds: np.ndarray, counters: np.ndarray, stream: int = 0) -> np.ndarr
 def draw(seeds: Sequence[int] | np.ndarray, z_dim: int, distribution: str = "uniform", stream: int = 0) -> np.ndarray:
     """z of each seed: float32 [N, z_dim], uniform on [-1, 1] or standard normal (Box-Muller)."""
     seeds = np.asarray(seeds, np.uint64).reshape(-1)
-    words = philox(seeds, np.arange(-(-z_dim // 4)), stream).reshape(len(seeds), -1)
+    blocks = -(-z_dim // 4)
+    words = philox(seeds, np.arange(blocks), stream).reshape(len(seeds), 4 * blocks)
     u = (words.astype(np.float64) + 0.5) * 2.0**-32  # never 0 and never 1
     if distribution == "uniform":
         return (2 * u - 1).astype(np.float32)[:, :z_dim]
@@ -65,7 +66,7 @@ def draw(seeds: Sequence[int] | np.ndarray, z_dim: int, distribution: str = "uni
     return (
         np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
         .astype(np.float32)
-        .reshape(len(seeds), -1)[:, :z_dim]
+        .reshape(len(seeds), 4 * blocks)[:, :z_dim]
     )
 
 

@@ -386,10 +386,10 @@ class Session:
         c = self.config
         seeds = sample_seeds(c)
         z = torch.from_numpy(latents.draw(seeds, c.z_dim, c.z))
-        y = torch.tensor([seed % c.classes for seed in seeds]) if c.conditional else None
+        labels = np.array([seed % c.classes for seed in seeds]) if c.conditional else None
         with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, D):
-            drawn = self.model(G).generate(z, y)
-            units = self.dead_units(G, D, z, y)
+            drawn = self.model(G).generate(z, labels)
+            units = self.dead_units(G, D, z, None if labels is None else torch.from_numpy(labels))
         self.real = self.real or diagnosis.Data(
             lambda numbers: self.dataset.images[np.sort(numbers)], len(self.dataset), len(seeds)
         )

@@ -16,7 +16,7 @@ from dcgan.cli import main
 from dcgan.errors import UserError
 from dcgan.export import compare, export, onnx, pt2, tutorial
 from dcgan.export.public import about
-from dcgan.folding import folded
+from dcgan.folding import Blocks, folded, quickened
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,33 @@ def test_folded_networks_draw_the_same_without_batch_norm(settings):
     assert torch.allclose(without(z, y), G(z, y), rtol=0, atol=1e-12)
     normed = c.network == "dcgan" and (c.norm_G == "batch" or c.norm_G_out)
     assert any("norm" in key for key in G.state_dict()) == normed  # the original keeps it
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"size": (16, 24), "channels": 1},
+        {"conditional": True, "classes": 3},
+        {"norm_G": "none"},
+        {"norm_G_out": True},
+    ],
+    ids=str,
+)
+def test_the_last_layer_as_blocks_draws_the_same(settings):
+    model = untrained.model(**settings)
+    c = model.config
+    G = model.G.double()
+    quick = quickened(G)
+    assert isinstance(quick.out.linear, Blocks)
+    z = torch.rand(5, c.z_dim, dtype=torch.float64) * 2 - 1
+    y = torch.arange(5) % c.classes if c.conditional else None
+    assert torch.allclose(quick(z, y), G(z, y), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("settings", [{"up": "nearest"}, {"kernel": 5}], ids=str)
+def test_other_last_layers_stay(settings):
+    assert not isinstance(quickened(untrained.model(**settings).G).out.linear, Blocks)
 
 
 # The comparison before anything is written

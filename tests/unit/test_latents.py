@@ -32,6 +32,15 @@ def test_philox_gives_the_published_answers(counter, key, result):
     assert np.array_equal(latents.philox4x32(words(counter), words(key)), words(result))
 
 
+@pytest.mark.parametrize("distribution", latents.DISTRIBUTIONS)
+def test_many_points_are_each_its_own(distribution):
+    points = [parse(words) for words in ("17", "0.5*12 + 0.5*40", "3", "2*3", "-3", "5 ~2", "3,4", "#z.1", "17 @2")]
+    for some in ([], points, points[1:2], points[:1], points[::-1]):
+        z = latents.resolve_all(some, 10, distribution)
+        assert (z.dtype, z.shape) == (np.float32, (len(some), 10))
+        assert all(np.array_equal(one, resolve(point, 10, distribution)) for one, point in zip(z, some, strict=True))
+
+
 def test_philox_of_seeds_is_the_key_and_the_counter():
     got = latents.philox(np.array([0, MAX_SEED], np.uint64), np.array([0, 5, 2**32 - 1]), stream=7)
     assert got.shape == (2, 3, 4)

@@ -47,6 +47,15 @@ interface Asked {
 const KEPT = 48 * 2 ** 20; // bytes of pictures
 const SLICE = 12; // ms that a batch may take, so that the page stays quick
 
+// An ONNX model of one node: b = Identity(a), both of one number (protocol buffers: field and kind, length, content).
+const NOTHING = Uint8Array.from([
+  ...[8, 8], // the format's version
+  ...[58, 55, 10, 16, 10, 1, 97, 18, 1, 98, 34, 8, ...new TextEncoder().encode("Identity"), 18, 1, 103], // graph "g"
+  ...[90, 15, 10, 1, 97, 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 1], // its input a
+  ...[98, 15, 10, 1, 98, 18, 10, 10, 8, 8, 1, 18, 4, 10, 2, 8, 1], // its output b
+  ...[66, 4, 10, 0, 16, 13], // the operators' version
+]);
+
 export class Generator {
   readonly names: Map<string, Float32Array>;
   private readonly kept = new Map<string, Picture>();
@@ -63,16 +72,22 @@ export class Generator {
     this.room = Math.max(64, Math.floor(KEPT / (about.size[0] * about.size[1] * about.channels)));
   }
 
-  /** `wasm` is onnxruntime's own program: handed over, so that it works from a file too. */
-  static async load(about: About, model: ArrayBuffer, wasm: ArrayBuffer): Promise<Generator> {
+  /** `wasm` is onnxruntime's own program: handed over, so that it works from a file too. It is compiled when a first
+   * model is loaded: one that does nothing, while the generator is still on its way. */
+  static async load(about: Promise<About>, model: Promise<ArrayBuffer>, wasm: Promise<ArrayBuffer>): Promise<Generator> {
     ort.env.wasm.numThreads = 1;
-    ort.env.wasm.wasmBinary = wasm;
     ort.env.logLevel = "error";
-    const session = await ort.InferenceSession.create(new Uint8Array(model), {
+    const ready = wasm.then((program) => {
+      ort.env.wasm.wasmBinary = program;
+      return ort.InferenceSession.create(NOTHING, { executionProviders: ["wasm"] });
+    });
+    const [known, content, nothing] = await Promise.all([about, model, ready]);
+    await nothing.release();
+    const session = await ort.InferenceSession.create(new Uint8Array(content), {
       executionProviders: ["wasm"],
       graphOptimizationLevel: "all",
     });
-    return new Generator(about, session);
+    return new Generator(known, session);
   }
 
   readonly saved: Saved = (name) => this.names.get(name);

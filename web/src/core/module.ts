@@ -11,12 +11,12 @@ async function fetched(url: URL): Promise<Response> {
 
 export const load: typeof declared.load = async (url = "./") => {
   const folder = new URL(url, document.baseURI);
-  const [about, model, program] = await Promise.all([
+  const generator = await Generator.load(
     fetched(new URL("generator.json", folder)).then((response) => response.json() as Promise<About>),
     fetched(new URL("generator.onnx", folder)).then((response) => response.arrayBuffer()),
     fetched(new URL("onnxruntime.wasm", folder)).then((response) => response.arrayBuffer()),
-  ]);
-  const generator = await Generator.load(about, model, program);
+  );
+  const { about } = generator;
   const [height, width] = about.size;
   return {
     height,

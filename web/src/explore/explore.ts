@@ -45,8 +45,9 @@ export class Explore extends LitElement {
     this.trouble = "";
     try {
       const program = fetch(wasm).then((response) => response.arrayBuffer());
-      const known = await about(run);
-      const generator = await Generator.load(known, await model(run, known.step), await program);
+      const known = about(run);
+      const content = known.then(({ step }) => model(run, step));
+      const generator = await Generator.load(known, content, program);
       if (run === this.run) this.host = { generator, server: serverOf(run), without: "" };
     } catch (error) {
       if (run === this.run) this.trouble = error instanceof Error ? error.message : String(error);

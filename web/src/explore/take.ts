@@ -78,7 +78,7 @@ async function widget(place: HTMLElement, traits: Traits): Promise<() => void> {
 }
 
 async function opened(place: HTMLElement, about: About, model: Packed, wasm: Packed): Promise<Explorer> {
-  const generator = await Generator.load(about, await unpacked(model), await unpacked(wasm));
+  const generator = await Generator.load(Promise.resolve(about), unpacked(model), unpacked(wasm));
   const explorer = document.createElement("dcgan-explorer") as Explorer;
   explorer.host = { generator, server: null, without: WITHOUT };
   place.replaceChildren(explorer);
