@@ -24,7 +24,7 @@ from judge import PROTOCOL, judge
 from record import ROOT, record, workplace
 from record import rows as kept
 
-from dcgan import algorithm, planning, run
+from dcgan import algorithm, feed, planning, run
 from dcgan.data import Stream
 from dcgan.files import write_whole
 
@@ -77,7 +77,7 @@ def seconds_per_step(data: str, name: str, threads: int) -> dict[str, float]:
         state = algorithm.fresh(p.config)
         run.set_precision(p.config, state)
         stream = Stream(p.dataset, 0)
-        loops[one] = algorithm.train(p.config, state, run.batches(p.config, stream, "cpu"), p.own.loss_of(p.config))
+        loops[one] = algorithm.train(p.config, state, feed.batches(p.config, stream, "cpu"), p.own.loss_of(p.config))
         least[one] = []
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -22,7 +22,7 @@ from PIL import Image
 from record import record
 from torch import nn
 
-from dcgan import algorithm, data, planning, run
+from dcgan import algorithm, data, feed, planning, run
 from dcgan.config import Config
 
 ROUNDS = 7
@@ -92,7 +92,7 @@ def ours(settings: dict) -> tuple[Config, algorithm.Batch, Iterator]:
         state, _ = run._start(plan, "cpu")
     stream = data.Stream(plan.dataset, 0, False, 0)
     config = plan.config
-    batch = run.batches(config, stream, "cpu")
+    batch = feed.batches(config, stream, "cpu")
     return config, batch, algorithm.train(config, state, batch, plan.own.loss_of(config))
 
 

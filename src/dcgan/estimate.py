@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from dcgan import algorithm, data, layers, planning, run
+from dcgan import algorithm, feed, layers, planning, run
 from dcgan.layers import Stage
 from dcgan.losses import LOSSES
 from dcgan.planning import Plan
@@ -87,8 +87,8 @@ def estimate(plan: Plan) -> Estimate:
     try:
         state = algorithm.fresh(config, device)
         run.set_precision(config, state)
-        stream = data.Stream(plan.dataset, config.seed, config.mirror, config.translate)
-        steps = run.steps(config, state, run.batches(config, stream, device), LOSSES[config.loss])
+        stream = feed.stream(plan.dataset, config, device)
+        steps = run.steps(config, state, feed.batches(config, stream, device), LOSSES[config.loss])
         times = []
         began = time.perf_counter()
         while len(times) < 2 or (len(times) < 12 and time.perf_counter() - began < PATIENCE):

@@ -26,6 +26,7 @@ from dcgan import (
     data,
     diagnosis,
     distributed,
+    feed,
     files,
     images,
     latents,
@@ -95,8 +96,8 @@ def follow(source: Any = None, own: Own | None = None) -> tuple[Path, int]:
         )
     state = _fresh(config, where, own)
     checkpoint.fill(state, header, tensors, "process 0")
-    stream = data.Stream(dataset, config.seed, config.mirror, config.translate)
-    trained = steps(config, state, batches(config, stream, where, distributed.rows(config.m)), own.loss_of(config))
+    stream = feed.stream(dataset, config, where)
+    trained = steps(config, state, feed.batches(config, stream, where, distributed.rows(config.m)), own.loss_of(config))
     with _stop_signals(Console(quiet=True)) as stop:
         while (word := distributed.tell()) != LAST:
             if word == BACK:
@@ -255,7 +256,7 @@ class Session:
         self.config, self.folder, self.dataset = plan.config, plan.folder, plan.dataset
         self.state, self.device, self.console, self.warm = state, device, console, plan.warm
         self.loss = plan.own.loss_of(plan.config)
-        self.stream = data.Stream(plan.dataset, self.config.seed, self.config.mirror, self.config.translate)
+        self.stream = feed.stream(plan.dataset, plan.config, device)
         self.watch = Watch(seconds)
         self.reported = state.step, seconds  # when the last line of the log was written
         self.scored: score.Score | None = None  # made when it is first wanted
@@ -310,7 +311,7 @@ class Session:
             self.save(self.folder.sound)
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
             bar.update(self.done)
-            batch = batches(c, self.stream, self.device, distributed.rows(c.m))
+            batch = feed.batches(c, self.stream, self.device, distributed.rows(c.m))
             distributed.tell(ON)
             for progress in steps(c, state, batch, self.loss):
                 progress = together(progress, stop)
@@ -405,7 +406,7 @@ class Session:
             return {}
         few = slice(CHUNK)
         maps_G: Any = G.maps(z[few].to(self.device), None if y is None else y[few].to(self.device))  # type: ignore
-        maps_D: Any = D.maps(*batches(self.config.replace(m=LOOKED_AT), self.stream, self.device)(0))  # type: ignore
+        maps_D: Any = D.maps(*feed.batches(self.config.replace(m=LOOKED_AT), self.stream, self.device)(0))  # type: ignore
         return {"dead_G": diagnosis.dead(maps_G[:-1]), "dead_D": diagnosis.dead(maps_D)}
 
     def remember(self) -> None:
@@ -489,19 +490,6 @@ class Session:
         self.folder.write(event="finish", step=self.state.step, **about)
 
 
-def batches(config: Config, stream: data.Stream, device: str, rows: tuple[int, int] | None = None) -> Batch:
-    """The i-th minibatch of a run, a function of (seed, i) alone; or so many of its rows, from one on."""
-    first, count = rows or (0, config.m)
-
-    def batch(i: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        pictures, labels = stream.batch(i * config.m + first, count)
-        x = images.to_float(pictures, config.output, device)
-        y = torch.as_tensor(labels, device=device) if config.conditional else None
-        return x, y
-
-    return batch
-
-
 @contextmanager
 def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G: bool = False) -> Iterator[tuple]:
     """G_ema and D with batch norm's statistics for use, in float32: what samples, score, features and export see.
@@ -517,7 +505,7 @@ def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G
         z = torch.from_numpy(latents.draw(range(FIXED), config.z_dim, config.z, stream=3)).to(device)
         networks.measure(G, ((part, y) for part in z.split(size)))
         if not only_G:
-            batch = batches(config.replace(m=size), stream, str(device))
+            batch = feed.batches(config.replace(m=size), stream, str(device))
             networks.measure(D, (batch(i) for i in range(FIXED // size)))
         G.eval()
         with torch.no_grad():

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from dcgan import estimate, planning, run
+from dcgan import estimate, feed, planning, run
 from dcgan.config import Config
 from support import FACES, TINY, flags, tree
 
@@ -60,13 +60,13 @@ def test_what_is_measured_is_the_run(plan, monkeypatch):
     """Its minibatches, in its order; then a save's statistics, for which D has a layer with batch norm at 16 px."""
     plan = planning.plan(FACES, out=plan.folder.path, settings=TINY | {"size": 16})
     asked = []
-    batches = run.batches
+    batches = feed.batches
 
     def spy(config, stream, device):
         batch = batches(config, stream, device)
         return lambda i: asked.append((i, config.m)) or batch(i)
 
-    monkeypatch.setattr(run, "batches", spy)
+    monkeypatch.setattr(feed, "batches", spy)
     found = estimate.estimate(plan)
     steps = [one for one in asked if one[1] == 8]
     assert steps == [(i, 8) for i in range(len(steps))]

@@ -21,7 +21,7 @@ FLOORS = [
     {"folder"},
     {"sample"},
     {"draw", "shards", "metrics", "plots", "about", "doctor", "logbook", "tensorboard"},
-    {"planning"},
+    {"feed", "planning"},
     {"run"},
     {"estimate", "experiments", "export", "card"},
     {"__init__"},  # the Python API

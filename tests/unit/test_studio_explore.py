@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 import dcgan
 import untrained
-from dcgan import images, latents
+from dcgan import feed, images, latents
 from dcgan.folder import Folder
 from dcgan.studio import server
 from dcgan.studio.library import Library
@@ -146,7 +146,7 @@ def test_the_nearest_are_the_nearest():
 
 def test_algorithm_1_goes_as_training_does(trained):
     """D, then G: the same weights as an iteration of `algorithm.train` on the same minibatch."""
-    from dcgan import algorithm, data, run
+    from dcgan import algorithm, data
     from dcgan.losses import LOSSES
     from dcgan.studio.stepping import Stepping
 
@@ -155,7 +155,7 @@ def test_algorithm_1_goes_as_training_does(trained):
     c = stepping.config
     state = algorithm.fresh(c)
     dataset = data.open(c.data, size=c.size, channels=c.channels)
-    batch = run.batches(c, data.Stream(dataset, c.seed), "cpu")
+    batch = feed.batches(c, data.Stream(dataset, c.seed), "cpu")
     next(algorithm.train(c, state, batch, LOSSES[c.loss]))
     assert state.step == stepping.state.step == 1
     moved = {name: one["moved"] for name, one in zip("DG", said, strict=True)}

@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import dcgan
-from dcgan import data, run, vae
+from dcgan import data, feed, run, vae
 from dcgan.algorithm import fresh
 from dcgan.config import Config
 from dcgan.errors import UserError
@@ -47,7 +47,7 @@ def test_it_learns_to_say_what_it_saw():
     c = settings(lr=2e-3)
     shown = data.open("faces:64", size=16, workers=0)
     state = fresh(c)
-    batch = run.batches(c, data.Stream(shown, 0), "cpu")
+    batch = feed.batches(c, data.Stream(shown, 0), "cpu")
     seen = list(itertools.islice(vae.train(c, state, batch), 150))
     assert all(float(one.D_x) == float(one.D_Gz) == 0.5 for one in seen)
     x, _ = batch(0)

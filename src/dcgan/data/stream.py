@@ -5,6 +5,7 @@ is the same whoever asks for it, however often, and no place in the data has to 
 """
 
 from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 
@@ -28,18 +29,22 @@ class Stream:
                 f"{min(dataset.size)} pixels"
             )
         self.dataset, self.seed, self.mirror, self.translate = dataset, seed, mirror, translate
+        self.images: Any = dataset.images  # or a tensor of the same: what it is read from, and so what batches are
         self._orders: dict[int, np.ndarray] = {}
         self._ahead: dict[tuple[int, int], list[tuple[list[int], Future]]] = {}
 
     def batch(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray | None]:
         """uint8 [m, H, W, C] and labels [m]: pictures position to position + m, counted from the start of training."""
         index, epoch = self.numbers(position, m)
-        if isinstance(self.dataset.images, Streamed):
-            images, shown = self._decoded(self.dataset.images, position, m, index)
-        else:
-            images, shown = self.dataset.images[index], index
+        images, place, shown = self.images, index, index
+        if isinstance(images, Streamed):
+            images, shown = self._decoded(images, position, m, index)
+            place = np.arange(m)
         if self.mirror or self.translate:
-            images = self._moved(images, epoch, index)
+            rows, columns = self._moves(epoch, index)
+            images = images[place[:, None, None], rows[:, :, None], columns[:, None, :]]
+        elif images is self.images:
+            images = images[place]
         return images, None if self.dataset.labels is None else self.dataset.labels[shown]
 
     def numbers(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,19 +81,20 @@ class Stream:
         self._ahead = {(place, m): futures for place, futures in held.items() if place != position}
         return images.gather(held[position])
 
-    def _moved(self, images: np.ndarray, epoch: np.ndarray, index: np.ndarray) -> np.ndarray:
-        m, height, width = images.shape[:3]
+    def _moves(self, epoch: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where each row and column of a picture comes from: [m, H], [m, W]."""
+        height, width = self.dataset.size
         random = _hash(
-            _hash(_hash(np.full(m, self.seed & _MASK, np.uint64)) ^ epoch.astype(np.uint64)) ^ index.astype(np.uint64)
+            _hash(_hash(np.full(len(index), self.seed & _MASK, np.uint64)) ^ epoch.astype(np.uint64))
+            ^ index.astype(np.uint64)
         )
         flip = (random & np.uint64(1)).astype(bool) & self.mirror
         span = np.uint64(2 * self.translate + 1)
         down = ((random >> np.uint64(8)) % span).astype(np.int64) - self.translate
         right = ((random >> np.uint64(32)) % span).astype(np.int64) - self.translate
-        rows = _reflected(np.arange(height) - down[:, None], height)  # [m, H]: where each row comes from
+        rows = _reflected(np.arange(height) - down[:, None], height)
         columns = _reflected(np.arange(width) - right[:, None], width)
-        columns = np.where(flip[:, None], width - 1 - columns, columns)
-        return images[np.arange(m)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return rows, np.where(flip[:, None], width - 1 - columns, columns)
 
 
 def _reflected(place: np.ndarray, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan import algorithm, data, images, latents, run
+from dcgan import algorithm, data, feed, images, latents
 from dcgan.config import Config
 from dcgan.errors import UserError
 from dcgan.losses import LOSSES
@@ -42,7 +42,7 @@ class Stepping:
             small |= {"data": BUILT_IN, "size": (32, 32), "channels": 3, "conditional": False, "classes": 0}
         self.config = config.replace(**small)
         self.state = algorithm.fresh(self.config)
-        self.batch = run.batches(self.config, data.Stream(dataset, self.config.seed), "cpu")
+        self.batch = feed.batches(self.config, data.Stream(dataset, self.config.seed), "cpu")
         self.loss = LOSSES[self.config.loss]
         c = self.config
         self.z_fixed = torch.from_numpy(latents.draw(range(SAMPLES), c.z_dim, c.z))
