@@ -61,27 +61,29 @@ class Pictures(Dataset):
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().div(255).sub(0.5).div(0.5)
 
 
-def train(G: nn.Module, D: nn.Module, pictures: Dataset, m: int, lr: float = 2e-4) -> Iterator[tuple[float, ...]]:
+def train(
+    G: nn.Module, D: nn.Module, pictures: Dataset, m: int, lr: float = 2e-4, device: str = "cpu"
+) -> Iterator[tuple[float, ...]]:
     """Steps without end."""
-    G.apply(initialise)
-    D.apply(initialise)
+    G.apply(initialise).to(device)
+    D.apply(initialise).to(device)
     criterion = nn.BCELoss()
     opt_G, opt_D = (torch.optim.Adam(net.parameters(), lr=lr, betas=(0.5, 0.999)) for net in (G, D))
     loader = DataLoader(pictures, batch_size=m, shuffle=True, drop_last=True, num_workers=WORKERS)
     while True:
         for real in loader:
             D.zero_grad()
-            output = D(real)
-            loss_real = criterion(output, torch.ones(m))
+            output = D(real.to(device))
+            loss_real = criterion(output, torch.ones(m, device=device))
             loss_real.backward()
             D_x = output.mean().item()
-            fake = G(torch.randn(m, 100, 1, 1))
-            loss_fake = criterion(D(fake.detach()), torch.zeros(m))
+            fake = G(torch.randn(m, 100, 1, 1, device=device))
+            loss_fake = criterion(D(fake.detach()), torch.zeros(m, device=device))
             loss_fake.backward()
             opt_D.step()
             G.zero_grad()
             output = D(fake)
-            loss_G = criterion(output, torch.ones(m))
+            loss_G = criterion(output, torch.ones(m, device=device))
             loss_G.backward()
             opt_G.step()
             yield (loss_real + loss_fake).item(), loss_G.item(), D_x, output.mean().item()

@@ -23,8 +23,8 @@ def benches(tmp_path, monkeypatch):
     import stability
 
     (tmp_path / "docs" / "results").mkdir(parents=True)
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "docs" / "results")
     for module in (record, recipe):
-        monkeypatch.setattr(module, "RESULTS", tmp_path / "docs" / "results")
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(recipe, "ROUNDS", 2)
     monkeypatch.setattr(recipe, "BLOCK", 1)
