@@ -8,7 +8,7 @@ import pytest
 from dcgan import data
 from dcgan.console import Console
 from dcgan.data import cache
-from dcgan.metrics import sets
+from dcgan.metrics import sets, subject
 from dcgan.metrics.features import Extractor
 from dcgan.metrics.sets import PART, Pictures
 
@@ -114,3 +114,14 @@ def test_pictures_are_never_held_all_at_once(counting):
         found = sets.features(extractor, Pictures("zeros", 2 * PART + 3, read, "all", key), QUIET)
         assert found.shape == (2 * PART + 3, 3)
     assert asked == [PART, PART, 3] * 2
+
+
+@pytest.mark.parametrize("spec", [None, "numbers:60"])
+def test_held_out_pictures_that_code_draws_are_others_than_the_training_ones(monkeypatch, spec):
+    """Named by the user or not: drawn from the training pictures' own seed, they would be those pictures."""
+    monkeypatch.setattr(subject, "HELD_OUT", 60)
+    seen = data.open("numbers:60", size=16)
+    judged = subject.Subject("it", sets.of_dataset(seen), seen, "numbers:60", 60, 0)
+    others = subject.held_out(judged, spec, QUIET)
+    assert (len(others), others.size) == (60, (16, 16))
+    assert not {one.tobytes() for one in others.images} & {one.tobytes() for one in seen.images}

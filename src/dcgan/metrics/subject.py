@@ -78,16 +78,14 @@ def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Data
     built-in ones drawn anew."""
     learned = subject.config.data if subject.config else subject.spec
     name, part = parsed(learned)
-    seed = 0
-    if spec is None and name in BUILT_IN:
-        spec, seed = f"{name}:{HELD_OUT}", 1
-    elif spec is None:
-        spec = published.other_part(name, part)
+    if spec is None:
+        spec = f"{name}:{HELD_OUT}" if name in BUILT_IN else published.other_part(name, part)
     if spec is None:
         raise UserError(
             f"--metrics memory: pictures like {learned} that were not trained on are wanted beside those that were; "
             "name some with --held-out DATA, or leave it out"
         )
+    seed = 1 if parsed(str(spec))[0] in BUILT_IN else 0  # built-in pictures that training has not drawn
     seen = subject.training or subject.reference
     with console.data_progress() as progress:
         if subject.config is not None:
