@@ -50,15 +50,17 @@ def initialise(module: nn.Module) -> None:
 class Pictures(Dataset):
     """A folder's pictures, decoded and resized each time they are wanted: [C, size, size] in [-1, 1]."""
 
-    def __init__(self, folder: Path, size: int):
-        self.paths, self.size = sorted(folder.iterdir()), size
+    def __init__(self, folder: Path, size: int, channels: int = 3):
+        self.paths, self.size, self.mode = sorted(folder.iterdir()), size, "RGB" if channels == 3 else "L"
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Tensor:
-        picture = Image.open(self.paths[index]).convert("RGB").resize((self.size, self.size), Image.Resampling.BILINEAR)
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().div(255).sub(0.5).div(0.5)
+        picture = Image.open(self.paths[index]).convert(self.mode)
+        array = np.array(picture.resize((self.size, self.size), Image.Resampling.BILINEAR), ndmin=3)
+        rows = torch.from_numpy(array) if self.mode == "L" else torch.from_numpy(array).permute(2, 0, 1)
+        return rows.float().div(255).sub(0.5).div(0.5)
 
 
 def train(
