@@ -47,9 +47,19 @@ RECIPES: dict[str, dict[str, Any]] = {
     "augment": {"augment": True},
     "nearest": {"up": "nearest"},
     "default": {"preset": "default"},
+    "default, equal rates": {"preset": "default", "lr_D": 1e-3},
+    "default, width 64": {"preset": "default", "width": 64},
     "default, spectral norm in D": {"preset": "default", "norm_D": "spectral"},
+    "default, spectral norm in D, equal rates": {"preset": "default", "norm_D": "spectral", "lr_D": 1e-3},
     "default, augment": {"preset": "default", "augment": True},
     "default, relativistic": {"preset": "default", "loss": "relativistic"},
+    "default, relativistic, R1, R2, no norm in D": {
+        "preset": "default",
+        "loss": "relativistic",
+        "r1": 0.05,
+        "r2": 0.05,
+        "norm_D": "none",
+    },
 }
 OTHERS: dict[str, dict[str, Any]] = {
     "paper, width 64": {"preset": "paper", "width": 64}
