@@ -2,44 +2,24 @@
 import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 
+import type { Picture } from "../core/generator.ts";
 import { shared } from "../style.ts";
-import type { Nearest, Opinion } from "./host.ts";
+import type { Nearest, Opinion, Server } from "./host.ts";
 import "./picture.ts";
-import { Panel } from "./session.ts";
+import { Asking } from "./session.ts";
 
 @customElement("explore-critic")
-export class Critic extends Panel {
+export class Critic extends Asking {
   @state() private opinion: Opinion | null = null;
   @state() private nearest: Nearest | null = null;
-  @state() private trouble = "";
-  @state() private busy = false;
   @state() private inverting = "";
-  private asked = "";
 
-  override updated(): void {
-    const { server, generator, state } = this.session;
-    const key = `${state.point} ${JSON.stringify(state.off)}`;
-    if (server && key !== this.asked && !generator.wrong(state.point)) {
-      this.asked = key;
-      setTimeout(() => key === this.asked && void this.ask(key), 250);
-    }
-  }
-
-  private async ask(key: string): Promise<void> {
-    this.busy = true;
-    this.trouble = "";
-    try {
-      const picture = await this.generator.picture(this.state.point, this.state.off);
-      const opinion = await this.session.server!.opinion(picture, this.classOf(this.state.point));
-      if (key !== this.asked) return;
-      this.opinion = opinion;
-      const nearest = await this.session.server!.nearest(picture);
-      if (key === this.asked) this.nearest = nearest;
-    } catch (error) {
-      if (key === this.asked) this.trouble = error instanceof Error ? error.message : String(error);
-    } finally {
-      if (key === this.asked) this.busy = false;
-    }
+  protected async ask(picture: Picture, label: number | null, server: Server, current: () => boolean): Promise<void> {
+    const opinion = await server.opinion(picture, label);
+    if (!current()) return;
+    this.opinion = opinion;
+    const nearest = await server.nearest(picture);
+    if (current()) this.nearest = nearest;
   }
 
   private async invert(file: File | undefined): Promise<void> {

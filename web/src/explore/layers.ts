@@ -2,32 +2,25 @@
 import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 
+import type { Picture } from "../core/generator.ts";
 import { shared } from "../style.ts";
-import type { MapsOfD } from "./host.ts";
+import type { MapsOfD, Server } from "./host.ts";
 import { drawMap } from "./mosaic.ts";
 import "./mosaic.ts";
 import "./picture.ts";
-import { Panel } from "./session.ts";
+import { Asking } from "./session.ts";
 
 type Decoded = Omit<MapsOfD["layers"][number], "pixels"> & { pixels: Uint8Array };
 
 const FIRST = 32; // maps of a layer, before one asks for all
 
 @customElement("explore-layers")
-export class Layers extends Panel {
+export class Layers extends Asking {
   @state() private all = new Set<string>();
   @state() private down: { layers: Decoded[] } | null = null;
-  @state() private trouble = "";
-  private asked = "";
 
   override updated(): void {
-    const { server, generator, state } = this.session;
-    const key = `${state.point} ${JSON.stringify(state.off)}`;
-    if (server && key !== this.asked && !generator.wrong(state.point)) {
-      this.asked = key;
-      // A hand may be on a slider: D is asked when it rests.
-      setTimeout(() => key === this.asked && void this.ask(key), 250);
-    }
+    super.updated();
     for (const canvas of this.renderRoot.querySelectorAll<HTMLCanvasElement>("canvas.d")) {
       const [layer, map] = canvas.dataset["at"]!.split(":").map(Number) as [number, number];
       const found = this.down?.layers[layer];
@@ -37,16 +30,9 @@ export class Layers extends Panel {
     }
   }
 
-  private async ask(key: string): Promise<void> {
-    try {
-      const picture = await this.generator.picture(this.state.point, this.state.off);
-      const down = await this.session.server!.maps(picture, this.classOf(this.state.point));
-      if (key !== this.asked) return;
-      this.down = { layers: down.layers.map((layer) => ({ ...layer, pixels: bytes(layer.pixels) })) };
-      this.trouble = "";
-    } catch (error) {
-      this.trouble = error instanceof Error ? error.message : String(error);
-    }
+  protected async ask(picture: Picture, label: number | null, server: Server, current: () => boolean): Promise<void> {
+    const down = await server.maps(picture, label);
+    if (current()) this.down = { layers: down.layers.map((layer) => ({ ...layer, pixels: bytes(layer.pixels) })) };
   }
 
   private toggle(layer: number, map: number): void {

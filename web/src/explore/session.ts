@@ -1,6 +1,6 @@
 // What the explorer's tools share: the generator, the state, and the few things that one does with a picture.
 import { LitElement } from "lit";
-import { property } from "lit/decorators.js";
+import { property, state } from "lit/decorators.js";
 
 import { download, png } from "../core/files.ts";
 import type { Generator, Picture } from "../core/generator.ts";
@@ -42,6 +42,39 @@ export abstract class Panel extends LitElement {
     if (!classes) return null;
     const point = this.generator.parse(words);
     return point.label ?? firstOf(point) % classes;
+  }
+}
+
+const REST = 250; // ms: a hand may be on a slider
+
+/** A panel that asks Python about the chosen picture, once the hand rests. */
+export abstract class Asking extends Panel {
+  @state() protected trouble = "";
+  @state() protected busy = false;
+  private asked = "";
+
+  /** `current`: whether this is still the picture; answers that come too late are let go. */
+  protected abstract ask(picture: Picture, label: number | null, server: Server, current: () => boolean): Promise<void>;
+
+  override updated(): void {
+    const { server, generator, state } = this.session;
+    const key = `${state.point} ${JSON.stringify(state.off)}`;
+    if (!server || key === this.asked || generator.wrong(state.point)) return;
+    this.asked = key;
+    setTimeout(() => key === this.asked && void this.rested(server, () => key === this.asked), REST);
+  }
+
+  private async rested(server: Server, current: () => boolean): Promise<void> {
+    this.busy = true;
+    this.trouble = "";
+    try {
+      const { point, off } = this.state;
+      await this.ask(await this.generator.picture(point, off), this.classOf(point), server, current);
+    } catch (error) {
+      if (current()) this.trouble = error instanceof Error ? error.message : String(error);
+    } finally {
+      if (current()) this.busy = false;
+    }
   }
 }
 
