@@ -25,6 +25,7 @@ FIGURES = (
     "recipe",
     "stability",
     "small_data",
+    "time_to_quality",
     "quality",
     "paper",
 )  # each a module here with main(): what it shows is its first line
