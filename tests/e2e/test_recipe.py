@@ -137,3 +137,25 @@ def test_small_data(benches, tmp_path, monkeypatch):
     assert (without["recipe"], augmented["recipe"]) == ("default", "default, augment")
     assert share["value"] == pytest.approx(augmented["value"] / without["value"], abs=1e-3)
     assert share["ok"] is (augmented["value"] <= 0.7 * without["value"])
+
+
+@pytest.mark.parametrize(("after", "value", "ok"), [(4, 0.133, True), (9, 0.3, False), (None, None, False)])
+def test_time_to_quality(benches, tmp_path, monkeypatch, after, value, ok):
+    """The textbook loop's steps are ours over the ratio of speeds; the default is looked at until it is as good."""
+    import time_to_quality as timed
+
+    (tmp_path / "docs" / "results" / "train.json").write_text(json.dumps([{"key": timed.PAIR, "value": 2.0}]))
+    monkeypatch.setattr(timed.recipe, "steps_for", lambda data, name, minutes, threads: round(100 * minutes))
+    monkeypatch.setattr(timed.recipe, "trained", lambda figure, stage, data, name, steps, *_: (name, steps))
+
+    def judge(run):
+        name, steps = run
+        return {"value": 50.0 if name == "tutorial" or (after and steps >= 100 * after) else 60.0, "steps": steps}
+
+    monkeypatch.setattr(timed, "judge", judge)
+    timed.main(["--data", "faces:64", "--threads", "1"])
+    found = rows(tmp_path, "time")
+    assert (found[0]["key"], found[0]["steps"]) == ("faces:64: the textbook loop", 1500)
+    assert found[1]["steps"] == 100
+    assert (found[-1]["value"], found[-1]["ok"]) == (value, ok)
+    assert len(found) == 2 + (timed.LOOKS.index(after) + 1 if after else len(timed.LOOKS))
