@@ -47,6 +47,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "augment": {"augment": True},
     "nearest": {"up": "nearest"},
     "default": {"preset": "default"},
+    "default, longer average": {"preset": "default", "ema": 0.9999},
     "default, equal rates": {"preset": "default", "lr_D": 1e-3},
     "default, width 64": {"preset": "default", "width": 64},
     "default, spectral norm in D": {"preset": "default", "norm_D": "spectral"},
