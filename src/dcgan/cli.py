@@ -23,7 +23,7 @@ from dcgan import config, usage, verbs
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
-from dcgan.usage import Json, Nproc, Out, Overwrite, Quiet, Whole
+from dcgan.usage import Json, Last, Nproc, Out, Overwrite, Quiet, Whole
 
 if TYPE_CHECKING:
     from dcgan.folder import Folder
@@ -248,7 +248,7 @@ def sample(
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     off: str | None = None,
     columns: Whole = None,
-    last: Annotated[bool, Parameter(negative="")] = False,
+    last: Last = False,
     out: Out = None,
     shards: Path | None = None,
     nproc: Nproc = 1,
@@ -278,8 +278,6 @@ def sample(
         Switch maps of G's hidden layers off, as the studio's Forget words it: 2:5,9 for maps 5 and 9 of layer 2.
     columns
         Pictures in a row of the grid.
-    last
-        From the last checkpoint, where the best one is kept too (train --evaluate-every).
     out
         A .png for a grid (or one picture), a folder for one file an image. [default: RUN/drawn/...png]
     shards
@@ -314,7 +312,7 @@ def features(
     /,
     *,
     out: Path,
-    last: Annotated[bool, Parameter(negative="")] = False,
+    last: Last = False,
     nproc: Nproc = 1,
     json_out: Json = False,
     quiet: Quiet = False,
@@ -329,8 +327,6 @@ def features(
         The pictures, as train takes them; prepared as the run's were.
     out
         A folder of .npy files, float32 [N, features]; typed again, it goes on where it stopped.
-    last
-        From the last checkpoint, where the best one is kept too (train --evaluate-every).
     nproc
         Fill it with so many processes.
     """
@@ -632,7 +628,7 @@ def evaluate(
     features: str = "lite0",
     count: int = 5000,
     held_out: str | None = None,
-    last: Annotated[bool, Parameter(negative="")] = False,
+    last: Last = False,
     figure: Path | None = None,
     overwrite: Overwrite = False,
     json_out: Json = False,
@@ -657,8 +653,6 @@ def evaluate(
     held_out
         For memory: pictures like the training ones, not trained on. [default: another part of a published set, or
         built-in ones drawn anew]
-    last
-        The last checkpoint, where the best one is kept too.
     figure
         For memory: draw the distances and the nearest pictures into this PNG.
     """

@@ -25,6 +25,10 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON obje
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
 Whole = Annotated[int | None, Parameter(converter=whole)]
 Nproc = Annotated[int, Parameter(converter=whole)]
+Last = Annotated[
+    bool,
+    Parameter(negative="", help="From the last checkpoint, where the best one is kept too (train --evaluate-every)."),
+]
 Overwrite = Annotated[bool, Parameter(negative="", help="Replace the file that is there.")]
 
 

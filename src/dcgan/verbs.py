@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 
 from dcgan.console import Console
 from dcgan.errors import UserError
-from dcgan.usage import Json, Out, Overwrite, Quiet, Whole
+from dcgan.usage import Json, Last, Out, Overwrite, Quiet, Whole
 
 if TYPE_CHECKING:
     from dcgan.experiments.result import Kept
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PAPER = Group("The paper, figure by figure")
 ALL: list[Callable] = []
-
-Last = Annotated[bool, Parameter(negative="", help="From the last checkpoint, where the best one is kept too.")]
 
 
 def _verb(function: Callable) -> Callable:
