@@ -270,9 +270,9 @@ class Config:
 
 # Presets: dicts of differences from Config's defaults. Facts and sources of each in docs/presets.md.
 PRESETS: dict[str, dict[str, Any]] = {
-    # What draws best in minutes on two cores, within the DCGAN backbone: small batches and large steps, D's half as
-    # large as G's, averaged (docs/log.md has the trials).
-    "default": {"width": 32, "m": 32, "lr": 1e-3, "lr_D": 3e-4, "ema": 0.998},
+    # What draws best in minutes on two cores, within the DCGAN backbone: small batches and large steps, D's a
+    # third of G's, averaged (docs/log.md and docs/recipe.md have the trials).
+    "default": {"width": 32, "m": 32, "lr": 1e-3, "lr_D": 3e-4, "ema": 0.9999},
     # The authors' network and settings for 64 px faces (Radford et al., section 4; their code).
     # k = 1: one of our steps is two of their minibatches, which update G and D in turn; 25 epochs of 350,000 faces.
     "paper": {
