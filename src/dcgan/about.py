@@ -12,6 +12,7 @@ from typing import Any
 from dcgan.config import Config
 from dcgan.console import clock
 from dcgan.data import Report
+from dcgan.errors import printable
 from dcgan.folder import Folder
 
 COLOURS = {1: "grey", 3: "colour", 4: "colour and alpha"}
@@ -150,7 +151,7 @@ def pictures_in_words(report: Report) -> list[str]:
     lines += [f"  skipped     {one.path}: {one.reason}" for one in report.skipped[:MOST]]
     if len(report.skipped) > MOST:
         lines.append(f"  skipped     and {len(report.skipped) - MOST:,} more; --json lists them all")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _sides(size: Sequence[int]) -> str:

@@ -12,12 +12,13 @@ report each of its turns. No thread runs: data are prepared in child processes, 
 
 import contextlib
 import os
-import re
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
+
+from dcgan.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -259,7 +260,7 @@ def _is_terminal(stream: IO[str] | None) -> bool:
 
 
 def _printable(text: str, stream: IO[str] | None) -> str:
-    """File names may hold anything: no control characters for the terminal, nothing the stream cannot encode."""
-    escaped = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", lambda m: ascii(m[0])[1:-1], text)
+    """No control characters for the terminal but ends of lines, nothing the stream cannot encode."""
+    escaped = "\n".join(map(printable, text.split("\n")))
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return escaped.encode(encoding, "backslashreplace").decode(encoding)

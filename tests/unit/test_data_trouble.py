@@ -335,3 +335,18 @@ def test_nothing_to_train_on(tmp_path: Path, make: Callable[[Path], object], wor
     with pytest.raises(UserError, match=words) as caught:
         data.open(tmp_path / "pictures", workers=0)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_name_holds_does_not_act_upon_the_terminal(cli, tmp_path):
+    """A line break and a colour, in a name that is reported and in a sentence that quotes it."""
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(PNG)
+    (tmp_path / "a\nb\x1b[31mred 猫.png").write_bytes(b"no")
+    done = cli("data", tmp_path, "--size", 8)
+    assert r"a\nb\x1b[31mred 猫.png: text, not a picture" in done.out
+    assert "\x1b" not in done.out
+    done = cli("train", tmp_path / "no\nsuch\x1b[2J", "--out", tmp_path / "run")
+    assert done.code == 2
+    assert r"no\nsuch\x1b[2J" in done.err
+    assert "\x1b" not in done.err
+    assert done.err.count("\n") == 1
