@@ -22,7 +22,7 @@ import dcgan
 from dcgan import config, usage, verbs
 from dcgan.config import Config
 from dcgan.console import Console
-from dcgan.errors import UserError
+from dcgan.errors import UserError, printable
 from dcgan.usage import Json, Last, Nproc, Out, Overwrite, Quiet, Whole
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _obey(words: list[str]) -> None:
 
 
 def _leave(sentence: str) -> None:
-    print(f"dcgan: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"dcgan: {printable(sentence)}", file=sys.stderr)
     sys.exit(2)
 
 

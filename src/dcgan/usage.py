@@ -60,7 +60,7 @@ def sentence(error: wrong.CycloptsError) -> str:
         case wrong.UnusedCliTokensError():
             word = (error.unused_tokens or [""])[0]
             return f"{word}: it is one word too many; {help_} shows what goes where"
-    return f"{str(error).rstrip('.')}; {help_} shows what goes where"
+    return f"{' '.join(str(error).split()).rstrip('.')}; {help_} shows what goes where"
 
 
 def _near(word: str, known: Sequence[str]) -> str:

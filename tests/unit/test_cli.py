@@ -408,4 +408,4 @@ def test_a_sentence_is_one_line(cli, monkeypatch):
         raise UserError("a file\nof two\tlines: why; what to do")
 
     monkeypatch.setattr(folder, "runs", broken)
-    assert cli("runs").err == "dcgan: a file of two lines: why; what to do\n"
+    assert cli("runs").err == "dcgan: a file\\nof two\tlines: why; what to do\n"
