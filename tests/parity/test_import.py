@@ -151,7 +151,8 @@ def compare(run, G, D=None):
     with torch.inference_mode():
         theirs = G(torch.from_numpy(z)[:, :, None, None])
         # float32 sums in another order: 1e-7 of values near 1. A layer or statistic amiss would show at 1e-2.
-        assert (model.floats(z) - theirs).abs().max() <= 1e-6
+        assert (model.G(torch.from_numpy(z)) - theirs).abs().max() <= 1e-6
+        assert (model.floats(z) - theirs).abs().max() <= 5e-6  # batch norm multiplied into the weights: rounded again
         assert theirs.std() > 0.1
         if D is not None:
             pictures = model.sample(range(9))
