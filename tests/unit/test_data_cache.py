@@ -187,6 +187,21 @@ def test_what_a_killed_process_left_is_not_trusted(tmp_path: Path, home: Path, m
     assert contents(entry(home)) == wanted
 
 
+def test_a_log_stays_as_committed_however_often_it_is_opened(tmp_path: Path) -> None:
+    """Killed after a line was flushed and before it was committed, then again after a commit without a line."""
+    for number in range(4):
+        with table.Writer(tmp_path, logs=("skipped.jsonl",)) as writer:
+            assert writer.rows == number
+            writer.append({"images": np.full((1, 2), number, np.uint8)})
+            if number == 0:
+                writer.line("skipped.jsonl", "first")
+            writer.commit()
+            writer.line("skipped.jsonl", "lost")
+    with table.Writer(tmp_path, logs=("skipped.jsonl",)):
+        pass
+    assert (tmp_path / "skipped.jsonl").read_text() == '"first"\n'
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
     """A file system of 1 MB."""

@@ -41,6 +41,7 @@ class Writer:
         self._logs = {log: open(folder / log, "a+b") for log in logs}  # noqa: SIM115 -- closed by close()
         for log, file in self._logs.items():
             file.truncate(logged.get(log, 0))
+            file.seek(0, os.SEEK_END)  # else tell() goes on from the old end, until a line is written
 
     def append(self, columns: dict[str, np.ndarray]) -> None:
         counts = {len(values) for values in columns.values()}
