@@ -26,6 +26,7 @@ FIGURES = (
     "stability",
     "small_data",
     "time_to_quality",
+    "precision",
     "quality",
     "paper",
 )  # each a module here with main(): what it shows is its first line

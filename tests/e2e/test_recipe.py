@@ -159,3 +159,26 @@ def test_time_to_quality(benches, tmp_path, monkeypatch, after, value, ok):
     assert found[1]["steps"] == 100
     assert (found[-1]["value"], found[-1]["ok"]) == (value, ok)
     assert len(found) == 2 + (timed.LOOKS.index(after) + 1 if after else len(timed.LOOKS))
+
+
+def test_precision(benches, tmp_path, monkeypatch):
+    """Seeds in turns, and how far apart the means are: alike is within noise, far apart is not."""
+    import precision
+
+    scores = {"bf16": [50.0, 52.0, 54.0], "float32": [51.0, 52.0, 53.0]}
+
+    def trained(figure, stage, data, name, steps, seed, threads, precision):
+        assert benches["recipe"].plan(data, name, precision=precision).config.precision == precision
+        return scores[precision][seed]
+
+    monkeypatch.setattr(precision, "DATA", "faces:64")
+    monkeypatch.setattr(precision.recipe, "trained", trained)
+    monkeypatch.setattr(precision, "judge", lambda run: {"value": run})
+    precision.main(["--threads", "1"])
+    *seeds, found = rows(tmp_path, "precision")
+    assert [row["key"] for row in seeds[:3]] == ["bf16, seed 0", "float32, seed 0", "bf16, seed 1"]
+    assert (found["value"], found["ok"], found["ratio"]) == (0, True, 1)
+    errors, freedom = precision.apart([50.0, 52.0, 54.0], [61.0, 62.0, 63.0])
+    assert errors == pytest.approx(10 / (5 / 3) ** 0.5)
+    assert freedom == pytest.approx((5 / 3) ** 2 / ((4 / 3) ** 2 / 2 + (1 / 3) ** 2 / 2))
+    assert errors > found["goal"] > 2
