@@ -3,19 +3,22 @@
     python benchmarks/recipe.py                      all of it, going on where it stopped
     python benchmarks/recipe.py screen --data cifar10 --only ema "no norm in D"
     python benchmarks/recipe.py look --only default      the same after 2 minutes: what a slow machine can tell in a day
+    python benchmarks/recipe.py speed --data cifar10 --only default   on quiet cores, before the finals
     python benchmarks/recipe.py final
     python benchmarks/recipe.py write                docs/recipe.md alone, from the rows that stand
 
-Equal time is equal core-seconds: an ingredient's speed is measured in turns with `tutorial`, by the processor's own
-clock, which other work on the machine does not disturb as it does the wall's; then it is trained for speed x time
-steps. The screen gives each 5 minutes of two cores; the best two and `tutorial` then get 30, with 3 seeds.
+The screen's equal time is equal core-seconds: an ingredient's speed is measured in turns with `tutorial`, by the
+processor's own clock, which other work on the machine does not disturb as it does the wall's; then it is trained for
+speed x time steps. Each gets 10 core-minutes: two threads take 6.4 minutes for them, since the second one gains half of
+a core (1.51 times for the default, 1.56 for `tutorial`). The finals' 30 minutes, for the best two and `tutorial` with 3
+seeds, are the wall's, by speeds of two threads on quiet cores.
 """
 
 import argparse
 import itertools
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from record import rows as kept
 from dcgan import algorithm, feed, planning, run
 from dcgan.data import Stream
 from dcgan.files import write_whole
+from dcgan.metrics import collapse
 
 # One ingredient each; then what they make together.
 RECIPES: dict[str, dict[str, Any]] = {
@@ -76,6 +80,7 @@ FINAL = {"cifar10": (30, 3), "fashion-mnist": (30, 3), "mnist": (10, 1), "faces"
 SIZE: dict[str, dict[str, Any]] = {"faces": {"size": 32}}  # all others as they are
 CORES = 2
 BLOCK, ROUNDS = 4, 5  # steps between turns, and turns, when speed is measured
+TURN = 1.5  # s of a turn at least, by the wall's clock: the first steps find no caches warm
 
 
 def plan(data: str, name: str, out: Any = None, **more: Any) -> planning.Plan:
@@ -84,8 +89,11 @@ def plan(data: str, name: str, out: Any = None, **more: Any) -> planning.Plan:
     return planning.plan(data, out=out or workplace() / "none", preset=preset, settings=chosen)
 
 
-def seconds_per_step(data: str, name: str, threads: int) -> dict[str, float]:
-    """Core-seconds of a step of this recipe and of `tutorial`, the least of several turns."""
+def seconds_per_step(
+    data: str, name: str, threads: int, clock: Callable[[], float] = time.process_time, turn: float = 0.0
+) -> dict[str, float]:
+    """Of this recipe and of `tutorial`, the least of several turns of so many seconds; core-seconds unless by another
+    clock."""
     loops: dict[str, Iterator[algorithm.Progress]] = {}
     least: dict[str, list[float]] = {}
     for one in dict.fromkeys((name, "tutorial")):
@@ -103,10 +111,12 @@ def seconds_per_step(data: str, name: str, threads: int) -> dict[str, float]:
                 block = max(
                     BLOCK, (RECIPES | OTHERS)[one].get("penalty_every", 1)
                 )  # a lazy one is met as often as ever
-                began = time.process_time()
-                for progress in itertools.islice(loop, block):
-                    float(progress.loss_G)
-                least[one].append((time.process_time() - began) / block)
+                began, count = clock(), 0
+                while not count or clock() - began < turn:
+                    for progress in itertools.islice(loop, block):
+                        float(progress.loss_G)
+                    count += block
+                least[one].append((clock() - began) / count)
     finally:
         torch.set_num_threads(before)
     return {one: min(times[1:]) for one, times in least.items()}
@@ -120,8 +130,19 @@ def speed(data: str, name: str, threads: int) -> dict[str, Any]:
     return record("recipe-speed", f"{data}, {name}", measure, protocol="steps of `tutorial`'s time, in turns with it")
 
 
+def quiet_speed(data: str, name: str) -> dict[str, Any]:
+    """By the wall's clock, with all cores, while nothing else runs."""
+
+    def measure() -> dict[str, Any]:
+        found = seconds_per_step(data, name, CORES, time.perf_counter, TURN)
+        return {"value": found["tutorial"] / found[name], "seconds_per_step": found[name]}
+
+    protocol = f"steps of `tutorial`'s time, in turns with it: {CORES} threads on quiet cores, the wall's clock"
+    return record("recipe-speed", f"{data}, {name}, {CORES} threads", measure, protocol=protocol)
+
+
 def steps_for(data: str, name: str, minutes: float, threads: int) -> int:
-    """As many as fit into so many minutes of CORES cores."""
+    """As many as fit into so many minutes, of CORES cores that each do as much as one alone."""
     base = speed(data, "tutorial", threads)["core_seconds_per_step"]
     return max(1, round(60 * minutes * CORES / base * speed(data, name, threads)["value"]))
 
@@ -140,7 +161,10 @@ def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: 
     """A row: so many steps as fit, trained and judged. A run that was looked at goes on to its place in the screen."""
 
     def measure() -> dict[str, Any]:
-        steps = steps_for(data, name, minutes, threads)
+        if stage == "final":
+            steps = max(1, round(60 * minutes / quiet_speed(data, name)["seconds_per_step"]))
+        else:
+            steps = steps_for(data, name, minutes, threads)
         return judge(trained("recipe", "final" if stage == "final" else "screen", data, name, steps, seed, threads))
 
     about = {"data": data, "recipe": name, "minutes": minutes, "seed": seed, "stage": stage, "protocol": PROTOCOL}
@@ -172,10 +196,12 @@ def screen_shares(found: Sequence[dict]) -> dict[str, dict[str, float]]:
 ABOUT = f"""# The recipe
 
 Made by `python benchmarks/recipe.py write` from `docs/results/recipe.json`; `python benchmarks/recipe.py` goes on
-with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 5 minutes of two cores, that is
-10 core-minutes, for as many steps as its speed allows, measured in turns with `tutorial`. One seed each.
+with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 10 core-minutes (of one thread;
+two take 6.4 minutes for as much), for as many steps as its speed allows, measured in turns with `tutorial`. One seed each.
 
-{PROTOCOL}.
+{PROTOCOL}. Collapsed: recall below {collapse.LEAST_RECALL:g} or diversity below {collapse.LEAST_DIVERSITY:g}.
+After so short a time on CIFAR-10 no recipe's recall is above that, of samples as different from each other as
+photographs are: there it says that they are not good yet, and the diagnosis (findings) is silent.
 
 ## The screen
 """
@@ -205,8 +231,9 @@ def page(screen: Sequence[dict], final: Sequence[dict], look: Sequence[dict] = (
 def _table(found: Sequence[dict]) -> list[str]:
     shares = screen_shares(found)
     lines = [
-        "| recipe | settings | data | steps | FID | of `tutorial`'s | precision | recall | diversity | findings |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| recipe | settings | data | steps | FID | of `tutorial`'s | precision | recall | diversity | collapsed? | "
+        "findings |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in sorted(found, key=lambda row: (row["data"], row["value"])):
         share = shares.get(row["recipe"], {}).get(row["data"])
@@ -214,7 +241,7 @@ def _table(found: Sequence[dict]) -> list[str]:
         cells = [
             row["recipe"], words, row["data"], f"{row['steps']:,}", f"{row['value']:.1f}",
             "" if share is None else f"{share:.2f}", f"{row['precision']:.2f}", f"{row['recall']:.2f}",
-            f"{row['diversity']:.2f}", ", ".join(row["findings"]) or "-",
+            f"{row['diversity']:.2f}", "yes" if row["collapsed"] else "no", ", ".join(row["findings"]) or "-",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -253,13 +280,16 @@ def final(threads: int = CORES) -> None:
 
 def main(words: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description="see the first lines of benchmarks/recipe.py")
-    parser.add_argument("stage", nargs="?", default="all", choices=("all", "look", "screen", "final", "write"))
+    parser.add_argument("stage", nargs="?", default="all", choices=("all", "look", "screen", "speed", "final", "write"))
     parser.add_argument("--data", nargs="*", default=())
     parser.add_argument("--only", nargs="*", default=())
     parser.add_argument("--threads", type=int, default=CORES)
     asked = parser.parse_args(list(words))
     if asked.stage in ("all", "look", "screen"):
         screen(asked.only, asked.data, asked.threads, "look" if asked.stage == "look" else "screen")
+    if asked.stage == "speed":
+        for data, name in itertools.product(asked.data or FINAL, asked.only or finalists()):
+            quiet_speed(data, name)
     if asked.stage in ("all", "final"):
         final(asked.threads)
     write()

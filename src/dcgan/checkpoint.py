@@ -8,6 +8,8 @@ A file that is for use alone, imported or shared, holds `G_ema`, and `D` where t
 import io
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -33,6 +35,7 @@ class Header:
     seconds: float = 0.0  # of training, over all its sittings
     classes: tuple[str, ...] | None = None  # the classes' names
     recoveries: int = 0  # how often the run went back to a sound checkpoint
+    score: float | None = None  # where it is kept for its score
     origin: str | None = None  # of weights that were trained elsewhere and imported: from which file
 
 
@@ -66,6 +69,7 @@ def as_bytes(tensors: "dict[str, Tensor]", header: Header) -> bytes:
         "seconds": repr(header.seconds),
         "classes": json.dumps(header.classes),
         "recoveries": str(header.recoveries),
+        "score": json.dumps(header.score),
         "origin": json.dumps(header.origin),
     }
     return safetensors.torch.save(tensors, about)
@@ -73,9 +77,15 @@ def as_bytes(tensors: "dict[str, Tensor]", header: Header) -> bytes:
 
 def read_header(path: Path | str) -> Header:
     """The Config and progress that a checkpoint holds, without reading its tensors."""
+    with _opened(path) as file:
+        return _header(file, path)
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:
-            return _header(file, path)
+            yield file
     except OSError as error:
         why = error.strerror or error
         raise UserError(f"{path}: it cannot be read ({why}); check the name and its permissions") from None
@@ -103,6 +113,7 @@ def _header(file: BinaryIO, path: Path | str) -> Header:
             float(about["seconds"]),
             tuple(classes) if classes else None,
             int(about.get("recoveries", "0")),
+            json.loads(about.get("score", "null")),
             json.loads(about.get("origin", "null")),
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
@@ -118,20 +129,20 @@ def _header(file: BinaryIO, path: Path | str) -> Header:
 
 
 def read(path: Path | str) -> "tuple[Header, dict[str, Tensor]]":
+    """Of one opening: a run that is being trained replaces the file meanwhile."""
+    with _opened(path) as file:
+        return from_bytes(file.read(), path)
+
+
+def from_bytes(held: bytes, path: Path | str) -> "tuple[Header, dict[str, Tensor]]":
     import safetensors
     import safetensors.torch
 
-    header = read_header(path)
+    header = _header(io.BytesIO(held), path)
     try:
-        return header, safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
+        return header, safetensors.torch.load(held)
+    except safetensors.SafetensorError as error:
         raise UserError(f"{path}: it is damaged ({error}); copy it again, or delete it and train anew") from None
-
-
-def from_bytes(held: bytes, sender: str) -> "tuple[Header, dict[str, Tensor]]":
-    import safetensors.torch
-
-    return _header(io.BytesIO(held), sender), safetensors.torch.load(held)
 
 
 def fill(state: "State", header: Header, tensors: "dict[str, Tensor]", path: Path | str) -> None:

@@ -8,6 +8,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -127,7 +128,8 @@ def _write_each(
         except UserError:
             if not overwrite:
                 for path in new:
-                    path.unlink(missing_ok=True)
+                    with suppress(OSError):
+                        path.unlink()
             files.remove_empty(made)
             raise
 

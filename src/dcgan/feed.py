@@ -41,7 +41,7 @@ def batches(config: Config, stream: data.Stream, device: str, rows: tuple[int, i
     first, count = rows or (0, config.m)
 
     def batch(i: int) -> tuple[Tensor, Tensor | None]:
-        pictures, labels = stream.batch(i * config.m + first, count)
+        pictures, labels = stream.batch(i * config.m + first, count, config.m)
         x = images.to_float(pictures, config.output, device)
         y = torch.as_tensor(labels, device=device) if config.conditional else None
         return x, y

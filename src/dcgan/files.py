@@ -96,7 +96,7 @@ def lock(path: Path | str, held: str, patience: float = 0.3) -> Iterator[None]:
                 file.truncate(0)
 
 
-def _taken(file: IO[bytes]) -> bool:
+def _taken(file: IO[bytes], shared: bool = False) -> bool:
     try:
         if os.name == "nt":
             import msvcrt
@@ -106,7 +106,7 @@ def _taken(file: IO[bytes]) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
@@ -116,7 +116,7 @@ def held(path: Path | str) -> bool:
     """Whether some process holds this lock now."""
     try:
         with open(path, "r+b") as file:
-            return not _taken(file)
+            return not _taken(file, shared=True)  # those who ask do not see each other
     except OSError:  # there is none, or it is in a folder that is only read
         return False
 
@@ -141,9 +141,9 @@ def holder(path: Path | str) -> tuple[int, str] | None:
         return None
 
 
-def remove_parts(folder: Path) -> None:
-    """Clear what a killed `write_whole` left: call it under the folder's lock."""
-    for left in folder.rglob(PART):
+def remove_parts(folder: Path, name: str = "*") -> None:
+    """Clear what a killed `write_whole` left of files of this name: call it under the lock of all who write these."""
+    for left in folder.glob(f".{name}.*.part"):
         left.unlink(missing_ok=True)
 
 

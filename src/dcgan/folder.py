@@ -122,8 +122,14 @@ class Folder:
 
     def rewind(self, step: int) -> None:
         """Forget what was written after this step, so that each step stands once when the run goes on."""
-        files.remove_parts(self.path)
-        kept = [line for line in self.lines() if line.get("step", 0) <= step and line.get("event") != "finish"]
+        files.remove_parts(self.last.parent)
+        files.remove_parts(self.samples)
+        for name in (self.config_file.name, self.log_file.name, self.losses_file.name, "timelapse.*"):
+            files.remove_parts(self.path, name)  # no others: who saves a point or measures holds no lock
+        begun = self.last.is_file()
+        kept = [
+            line for line in self.lines() if begun and line.get("step", 0) <= step and line.get("event") != "finish"
+        ]
         files.write_whole(self.log_file, "".join(json.dumps(line) + "\n" for line in kept).encode())
         for file in self.sample_files():
             if int(file.stem) > step:
@@ -197,11 +203,11 @@ def runs(where: Path | str = "runs") -> list[Folder]:
     found: list[Folder] = []
 
     def look(path: Path, depth: int) -> None:
-        with suppress(PermissionError):
+        with suppress(OSError):  # no folder, or one where one may not look
             if Folder(path).exists:
                 found.append(Folder(path))
             elif depth:
-                for below in sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")):
+                for below in sorted(p for p in path.iterdir() if not p.name.startswith(".")):
                     look(below, depth - 1)
 
     if not Path(where).is_dir():

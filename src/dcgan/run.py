@@ -3,8 +3,9 @@
 `train` iterates Algorithm 1 and decides when to report, sample and save. To resume, run the same command again.
 """
 
-import math
+import os
 import platform
+import re
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ import time
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def train(plan: Plan, console: Console | None = None) -> int:
         where = device(config.device)
         state, seconds = _start(plan, where)
         session = Session(plan, state, where, seconds, console)
-        distributed.hand_out(str(folder.path).encode())
+        distributed.hand_out(os.fsencode(folder.path))
         distributed.hand_out(session.packed)
         if session.finished and session.all_written:
             distributed.tell(LAST)
@@ -82,7 +84,7 @@ def follow(source: Any = None, own: Own | None = None) -> tuple[Path, int]:
     Returns the run's folder, and what `train` returned.
     """
     own = own or Own()
-    path = Path(distributed.hand_out().decode())
+    path = Path(os.fsdecode(distributed.hand_out()))
     header, tensors = checkpoint.from_bytes(distributed.hand_out(), "process 0")
     config = header.config
     own.check(config, source)
@@ -141,13 +143,16 @@ def _held(folder: Folder) -> Iterator[None]:
             raise
 
 
+_NO_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory", re.IGNORECASE)  # torch's words
+
+
 @contextmanager
 def enough_memory(config: Config) -> Iterator[None]:
     """Where it is not, say so in a sentence. (torch's CPU allocator raises a plain RuntimeError.)"""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "memory" not in str(error):
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not _NO_MEMORY.search(str(error)):
             raise
         raise UserError(
             f"--m {config.m}, --width {config.width}: at {show_size(config.size or (0, 0))} they need more memory than "
@@ -436,12 +441,12 @@ class Session:
         recoveries = state.recoveries + 1
         checkpoint.fill(state, *checkpoint.read(sound), sound)
         state.recoveries = recoveries
+        with self.watch.paused():
+            self.save(self.folder.last)  # first: whoever goes on from there cuts the log back to it
         self.folder.rewind(state.step)
         about = finding._asdict() | {"step": state.step, "at": finding.step, "recoveries": recoveries}
         self.folder.write(event="recover", **about)
         self.remember()
-        with self.watch.paused():
-            self.save(self.folder.last)
         self.reported = state.step, self.watch.seconds
         self.console.say(
             f"step {finding.step:,}: {finding.words.partition(';')[0]}; back at step {state.step:,}, with steps half "
@@ -454,8 +459,9 @@ class Session:
         with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, _):
             value = round(self.scored(self.model(G)), 6)
         step, words = self.state.step, ""
-        if value < min((line["score"] for line in self.folder.scores()), default=math.inf):
-            self.save(self.folder.best)
+        best = checkpoint.read_header(self.folder.best).score if self.folder.best.is_file() else None
+        if best is None or value < best:
+            self.save(self.folder.best, value)
             words = ", the best so far"
         self.folder.write(event="evaluate", step=step, score=value, metric=score.METRIC)
         self.console.say(f"step {step:,}: {score.METRIC} {value:.4f}{words}")
@@ -473,9 +479,9 @@ class Session:
         """The State, for the processes that follow; none do where there is one process."""
         return checkpoint.as_bytes(checkpoint.of(self.state), self.header) if distributed.size() > 1 else b""
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, scored: float | None = None) -> None:
         with statistics_for_use(self.config, self.state, self.stream):
-            checkpoint.save(path, self.state, self.header)
+            checkpoint.save(path, self.state, replace(self.header, score=scored))
 
     def finish(self) -> None:
         reports = self.folder.reports()

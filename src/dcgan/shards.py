@@ -93,7 +93,7 @@ def _model(model: Model) -> dict[str, Any]:
 def _write(out: Path, about: dict[str, Any], count: int, row: int, rows: Rows, console: Console) -> Written:
     per = max(1, min(BYTES // row, ROWS) // sample.CHUNK) * sample.CHUNK
     if not distributed.rank():
-        _claim(out, about)
+        _claim(out, about, count)
     distributed.tell()  # no one writes before that is clear
     firsts = range(0, count, per)
     ours = [first for number, first in enumerate(firsts) if number % distributed.size() == distributed.rank()]
@@ -109,14 +109,20 @@ def _write(out: Path, about: dict[str, Any], count: int, row: int, rows: Rows, c
     return Written(str(out), count, len(firsts), per)
 
 
-def _claim(out: Path, about: dict[str, Any]) -> None:
-    """A folder of ours, or a new one."""
+def _claim(out: Path, about: dict[str, Any], count: int) -> None:
+    """A folder of ours, without what a killed process left there, or a new one."""
     note = out / ABOUT
     text = json.dumps(about, indent=2).encode()
     if note.is_file():
         if note.read_bytes() != text:
             raise UserError(f"--out {out}: other rows lie there ({ABOUT} tells of what); choose another folder")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        files.remove_parts(out)
+        if (held := sum(len(np.load(path, mmap_mode="r")) for path in out.glob("[0-9]*.npy"))) > count:
+            raise UserError(
+                f"--out {out}: {held:,} rows of the same lie there, and {count:,} are asked for; ask for as many, or "
+                "choose another folder"
+            )
+    elif out.exists() and (not out.is_dir() or not all(entry.match(files.PART) for entry in out.iterdir())):
         raise UserError(f"--out {out}: something else is there, and nothing is overwritten; choose another folder")
     else:
         files.write_whole(note, text)

@@ -83,7 +83,7 @@ def test_speed_is_measured_in_turns(benches):
 
 def row(name, data, value, **more):
     usual = {"recipe": name, "data": data, "value": value, "steps": 10, "precision": 0.5, "recall": 0.4, "minutes": 30}
-    return usual | {"diversity": 1.0, "findings": [], "settings": {}, "stage": "screen"} | more
+    return usual | {"diversity": 1.0, "collapsed": False, "findings": [], "settings": {}, "stage": "screen"} | more
 
 
 def test_finalists_are_the_best_by_their_share(benches, tmp_path, monkeypatch):

@@ -60,6 +60,13 @@ def test_other_content_is_noticed_and_another_place_is_not(tmp_path: Path) -> No
     assert len(data.open(folder, workers=0)) == 4
 
 
+def test_a_name_in_any_script(tmp_path: Path) -> None:
+    """Asked for again by the size that the pictures decided, as a run that goes on does."""
+    folder = genuine.folder(tmp_path / "été 漢字", genuine.pictures(5, 8, 8))
+    first = data.open(folder, workers=0)
+    assert data.open(folder, workers=0, size=first.size, channels=3).fingerprint == first.fingerprint
+
+
 def test_the_same_for_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = genuine.folder(tmp_path / "set", genuine.pictures(700, 8, 8), [i % 7 for i in range(700)])
     (folder / "class3" / "bad.jpg").write_text("no")
@@ -185,6 +192,26 @@ def test_what_a_killed_process_left_is_not_trusted(tmp_path: Path, home: Path, m
     monkeypatch.setenv("DCGAN_CACHE", str(home))
     data.open(folder, workers=0, size=8)
     assert contents(entry(home)) == wanted
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 40)])
+@pytest.mark.parametrize("name", ["images.npy", "names.jsonl"])
+def test_a_table_of_which_a_file_is_gone_begins_anew(tmp_path: Path, name: str, harm) -> None:
+    """Never filled up with zeros: what was removed by halves (a full disk, `--clear`) is made again."""
+
+    def stood() -> int:
+        with table.Writer(tmp_path, logs=("names.jsonl",)) as writer:
+            rows = writer.rows
+            if not rows:
+                writer.append({"images": np.full((2, 50), 7, np.uint8)})
+                writer.line("names.jsonl", "x" * 60)
+                writer.commit()
+        return rows
+
+    assert (stood(), stood()) == (0, 2)
+    harm(tmp_path / name)
+    assert (stood(), stood()) == (0, 2)
+    assert (tmp_path / "names.jsonl").read_text() == f'"{"x" * 60}"\n'
 
 
 def test_a_log_stays_as_committed_however_often_it_is_opened(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Duplicates: exact ones, and the same picture saved again; and none where pictures merely resemble each other."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def test_left_out_of_a_folder(tmp_path: Path, home: Path) -> None:
     assert unique.facts["duplicates"] == 0
     with pytest.raises(UserError, match="--dedup-by exactly: no such method"):
         data.open(folder, workers=0, max_bad=1, dedup=True, dedup_by="exactly")
+
+
+def test_a_class_that_repeats_another_goes(tmp_path: Path) -> None:
+    """And names are those of today, also where the same pixels were looked through under other names."""
+    folder = genuine.folder(tmp_path / "set", genuine.pictures(4, 32, 32), [0, 0, 1, 1])
+    (folder / "class2").mkdir()
+    shutil.copy(folder / "class0" / "00000.png", folder / "class2" / "again.png")
+    found = data.open(folder, workers=0, dedup=True)
+    assert found.classes == ("class0", "class1")
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 0, 1, 1]
+    (folder / "class2" / "again.png").rename(folder / "class2" / "renamed.png")
+    again = data.open(folder, workers=0, dedup=True)
+    assert [Path(one.path).name for one in again.skipped] == ["renamed.png"]
 
 
 def test_labels_and_factors_follow() -> None:

@@ -174,6 +174,12 @@ def test_what_lay_there_was_wrong(server: Server, tmp_path: Path) -> None:
     fetched(server, tmp_path / "b", "plain")
 
 
+def test_a_whole_but_damaged_part_says_nothing_of_the_address(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.bin.part").write_bytes(CONTENT[:-9] + bytes(9))
+    fetched(server, tmp_path, "plain")
+    assert [asked for _, asked in server.asked] == [None]
+
+
 def test_a_server_that_cannot_resume(server: Server, tmp_path: Path) -> None:
     server.cuts = iter([1_000_000])
     fetched(server, tmp_path, "norange")

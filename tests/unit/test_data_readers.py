@@ -12,6 +12,7 @@ from PIL import Image
 
 import genuine
 from dcgan import data
+from dcgan.data import readers
 from dcgan.errors import UserError
 
 REAL = os.environ.get("DCGAN_DATA", "")  # before a test sets it
@@ -240,6 +241,40 @@ def test_parquet(tmp_path: Path, plain: bool) -> None:
     path = genuine.parquet(tmp_path / "one.parquet", IMAGES, LABELS, plain=plain)
     found = same(path, IMAGES, LABELS, [f"kind{i}" for i in range(10)])
     assert np.array_equal(found.factors["weight"], np.arange(N))
+
+
+def test_parquet_from_any_row_on(tmp_path: Path) -> None:
+    """As it is read when preparing goes on: groups of 5, the last one smaller."""
+    path = genuine.parquet(tmp_path / "one.parquet", IMAGES, LABELS)
+    pictures = readers.read(path).pictures
+    for start in range(N):
+        names = [name for block in pictures.blocks(start, 3) for name in block.names]
+        assert [name.rpartition(" ")[2] for name in names] == [str(i) for i in range(start, N)]
+
+
+@pytest.mark.parametrize("beside", ["old.tar", "rows.parquet"])
+def test_an_archive_beside_folders_of_pictures(tmp_path: Path, beside: str) -> None:
+    folder = genuine.folder(tmp_path / "set", IMAGES, LABELS)
+    (folder / beside).write_bytes(b"not looked into")
+    found = data.open(folder, workers=0)
+    assert len(found) == N
+    assert [Path(one.path).name for one in found.skipped] == [beside]
+
+
+def test_folders_called_as_cifar_s_files(tmp_path: Path) -> None:
+    for name in ("train", "test", "meta"):
+        genuine.folder(tmp_path / "set" / name, IMAGES[:4])
+    assert data.open(tmp_path / "set", workers=0).classes == ("meta", "test", "train")
+
+
+def test_parquet_columns_with_a_slash(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    path = genuine.parquet(tmp_path / "one.parquet", IMAGES, LABELS)
+    table = pyarrow.parquet.read_table(path)
+    names = ["weight/kg" if name == "weight" else name for name in table.column_names]
+    pyarrow.parquet.write_table(table.rename_columns(names), path)
+    assert np.array_equal(data.open(path, workers=0).factors["weight-kg"], np.arange(N))
 
 
 def test_parquet_as_on_hugging_face(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import genuine
 from dcgan import data
 from dcgan.data import streamed
+from dcgan.data.stream import _AHEAD
 from dcgan.errors import UserError
 
 N = 90
@@ -64,6 +65,32 @@ def test_position_restores_it_and_each_epoch_is_whole(tmp_path: Path) -> None:
     assert index[:N].tolist() != index[N:].tolist()
     assert np.array_equal(images, ready.images[index])
     assert np.array_equal(labels, ready.labels[index])
+
+
+def test_a_range_of_streamed_pictures_is_streamed(tmp_path: Path) -> None:
+    path = genuine.shards(tmp_path / "set", IMAGES, LABELS, count=6)
+    ready, lazy = (data.open(path, size=12, workers=0, stream=stream).part(7, 50) for stream in (False, True))
+    assert lazy.streamed
+    assert len(lazy.images) == 43
+    assert np.array_equal(lazy.images[:], ready.images)
+    images, labels = data.Stream(lazy, 3).batch(0, 43)
+    assert sorted(map(bytes, images)) == sorted(map(bytes, ready.images))
+    assert np.array_equal(np.sort(labels), np.sort(ready.labels))
+
+
+@pytest.mark.parametrize("processes", [1, 2, 8])
+def test_what_comes_next_is_decoded_ahead(tmp_path: Path, processes: int) -> None:
+    """Where other processes take some of each minibatch too: every picture that is decoded is one of ours."""
+    dataset = data.open(genuine.shards(tmp_path / "set", IMAGES, LABELS, count=6), size=12, stream=True, workers=0)
+    asked: list[int] = []
+    images: streamed.Streamed = dataset.images  # type: ignore[assignment]
+    request = images.request
+    images.request = lambda index: asked.extend(index.tolist()) or request(index)  # type: ignore[method-assign]
+    stream, m = data.Stream(dataset, 0), 16
+    for i in range(6):
+        stream.batch(i * m, m // processes, m)
+    ours = [stream.numbers(i * m, m // processes)[0].tolist() for i in range(6 + _AHEAD)]
+    assert asked == [number for batch in ours for number in batch]
 
 
 def test_windows_of_shards(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan import about, diagnosis, doctor, planning, run
+from dcgan import about, checkpoint, diagnosis, doctor, planning, run
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
@@ -253,6 +253,44 @@ def test_recover(recovered):
     words = "\n".join(about.run_in_words(about.run(recovered.path)))
     assert f"it went back to step {lines[0]['step']:,}" in words
     assert "went back" in doctor.examine(recovered.path).in_words()
+
+
+def test_killed_while_it_goes_back(tmp_path, monkeypatch):
+    """At any moment of it, the checkpoint and the log are of one run: what is on record was trained on."""
+    rewind, moments = Folder.rewind, []
+
+    def killed(folder, step):
+        if folder.last.is_file() and folder.header().recoveries:
+            moments.append(folder.header().step)
+            raise KeyboardInterrupt
+        rewind(folder, step)
+
+    monkeypatch.setattr(Folder, "rewind", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", recover=True, save_every=20, **DIVERGES)
+    monkeypatch.setattr(Folder, "rewind", rewind)
+    done = train(tmp_path / "run", recover=True, save_every=20, **DIVERGES)
+    steps = [line["step"] for line in done.reports()]
+    assert moments
+    assert steps == list(range(steps[0], 131, steps[1] - steps[0]))  # each once, none is missing
+
+
+def test_the_best_checkpoint_survives_going_back(tmp_path, monkeypatch):
+    """The scores of the way that was left are forgotten; what was kept for its score says it itself."""
+    scores = iter([0.1, *[0.9] * 100])
+
+    class Score:
+        def __init__(self, *_):
+            pass
+
+        def __call__(self, model):
+            return next(scores)
+
+    monkeypatch.setattr("dcgan.run.score.Score", Score)
+    done = train(tmp_path / "run", recover=True, save_every=20, evaluate_every=10, **DIVERGES)
+    assert done.header().recoveries
+    best = checkpoint.read_header(done.best)
+    assert (best.step, best.score) == (10, 0.1)
 
 
 def test_recovery_halves_the_step_and_changes_the_noise():

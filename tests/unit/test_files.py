@@ -91,9 +91,22 @@ def test_remove_parts_clears_what_a_killed_write_left(tmp_path):
     files.write_whole(kept, b"x")
     left = kept.with_name(".last.safetensors.abc123.part")
     left.write_bytes(b"half")
-    files.remove_parts(tmp_path)
+    files.remove_parts(kept.parent, "best.*")
+    assert left.exists()
+    files.remove_parts(kept.parent)
     assert not left.exists()
     assert kept.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows knows no shared lock of a byte")
+def test_those_who_ask_for_a_lock_do_not_see_each_other(tmp_path):
+    import fcntl
+
+    with files.lock(tmp_path / "lock", "held"):
+        pass
+    with open(tmp_path / "lock", "r+b") as asker:
+        fcntl.flock(asker, fcntl.LOCK_SH)
+        assert not files.held(tmp_path / "lock")
 
 
 HOLD = """

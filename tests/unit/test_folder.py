@@ -56,6 +56,23 @@ def test_rewind(folder):
     assert not list(folder.path.rglob("*.part"))
 
 
+def test_rewinding_leaves_what_others_write(folder):
+    """Who saves a point, draws or measures needs no lock of the run's."""
+    others = [folder.path / ".points.json.a.part", folder.path / "drawn" / ".0.png.b.part"]
+    for part in others:
+        part.parent.mkdir(exist_ok=True)
+        part.write_bytes(b"half")
+    folder.rewind(20)
+    assert all(part.exists() for part in others)
+
+
+def test_rewinding_a_run_that_has_no_checkpoint_yet(folder):
+    """Killed in its first steps it begins anew, and so does its log."""
+    folder.last.unlink()
+    folder.rewind(0)
+    assert list(folder.lines()) == []
+
+
 def test_rewinding_to_the_end_takes_back_the_finish(folder):
     folder.rewind(30)
     assert [line.get("event") for line in folder.lines() if line.get("event") != "check"] == ["start", *[None] * 6]
@@ -141,6 +158,15 @@ def test_runs_where_one_may_not_look(folder, tmp_path, monkeypatch):
         return iterdir(path)
 
     monkeypatch.setattr(Path, "iterdir", refuse)
+    is_dir = Path.is_dir
+
+    def hidden(path):
+        if path.name == "link":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_dir(path)
+
+    (tmp_path / "link").symlink_to(closed / "below")
+    monkeypatch.setattr(Path, "is_dir", hidden)
     assert [one.path for one in runs(tmp_path)] == [folder.path]
 
 

@@ -366,6 +366,9 @@ def test_too_little_memory_is_a_sentence():
             raise error
     with pytest.raises(RuntimeError, match="shapes"), run.enough_memory(config):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    for words in ("an illegal memory access was encountered", "unsupported memory format option"):
+        with pytest.raises(RuntimeError, match=words), run.enough_memory(config):
+            raise RuntimeError(words)
 
 
 def test_a_warm_start(trained, tmp_path):

@@ -52,6 +52,20 @@ def test_features_of_pictures(trained, tmp_path):
     assert done.rows == len(faces)
 
 
+def test_what_a_killed_process_left(trained, tmp_path):
+    """Before it could say what the rows are, or while it wrote some: the same command goes on."""
+    out = tmp_path / "many"
+    out.mkdir()
+    (out / ".shards.json.ab.part").write_text("{")
+    shards.pictures(trained, 40, out, False, QUIET)
+    (out / ".000000032.npy.cd.part").write_bytes(b"half")
+    shards.pictures(trained, 40, out, False, QUIET)
+    assert sorted(os.listdir(out)) == ["000000000.npy", "000000032.npy", "shards.json"]
+    with pytest.raises(UserError, match="40 rows of the same lie there, and 10 are asked for"):
+        shards.pictures(trained, 10, out, False, QUIET)
+    assert len(shards.read(out)) == 40
+
+
 def test_other_rows_are_kept_out(trained, tmp_path):
     shards.pictures(trained, 3, tmp_path / "many", False, QUIET)
     before = tree(tmp_path)

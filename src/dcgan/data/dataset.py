@@ -83,7 +83,7 @@ class Dataset:
             )
         return replace(
             self,
-            images=self.images[piece],
+            images=self.images.part(first, last) if isinstance(self.images, Streamed) else self.images[piece],
             labels=None if self.labels is None else self.labels[piece],
             factors={name: values[piece] for name, values in self.factors.items()},
             start=self.start + first,

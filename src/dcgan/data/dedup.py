@@ -18,6 +18,7 @@ import numpy as np
 from . import cache, prepare, table
 from .dataset import NAMES, SKIPPED, Dataset
 from .fingerprint import digests
+from .readers import naming
 
 _SIDE = 16
 _ALIKE = 0.997  # correlation
@@ -57,10 +58,14 @@ def leave_out(dataset: Dataset, of: np.ndarray, method: str, report: prepare.Pro
     keep = np.flatnonzero(of < 0)
     if len(keep) == len(dataset):
         return replace(dataset, facts=dataset.facts | {"duplicates": 0})
-    final = cache.home() / "prepared" / f"{dataset.name}-{dataset.fingerprint[:16]}-{method}"
+    names = dataset.names_below()
+    called = naming.seal(names or ())[:8]
+    final = cache.home() / "prepared" / f"{dataset.name}-{dataset.fingerprint[:16]}-{called}-{method}"
+    labels, classes = None, dataset.classes
+    if dataset.labels is not None:
+        labels, classes = prepare.without_lost(dataset.labels, keep, classes)
 
     def write(part) -> None:
-        names = dataset.names_below()
         with table.Writer(part, logs=(SKIPPED, NAMES)) as writer:
             start = writer.rows
             if not start:
@@ -73,15 +78,15 @@ def leave_out(dataset: Dataset, of: np.ndarray, method: str, report: prepare.Pro
                 rows = keep[i : i + _CHUNK]
                 columns: dict[str, Any] = {"images": dataset.images[rows], "origin": rows}
                 columns |= {f"factor-{name}": values[rows] for name, values in dataset.factors.items()}
-                if dataset.labels is not None:
-                    columns["labels"] = dataset.labels[rows]
+                if labels is not None:
+                    columns["labels"] = labels[i : i + len(rows)]
                 writer.append(columns | {"digests": digests(columns["images"])})
                 for row in rows.tolist() if names else ():
                     writer.line(NAMES, names[row])  # pyrefly: ignore
                 writer.commit()
                 report("leaving out duplicates", i + len(rows), len(keep))
             writer.finish()
-        prepare.write_index(part, len(keep), dataset.classes, dataset.facts | {"duplicates": len(dataset) - len(keep)})
+        prepare.write_index(part, len(keep), classes, dataset.facts | {"duplicates": len(dataset) - len(keep)})
 
     return prepare.entry(final, write, dataset.name, dataset.root, report)
 

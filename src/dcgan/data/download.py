@@ -39,6 +39,8 @@ def fetch(remote: Remote, folder: Path, report: Callable[[str, int, int], None],
     """The file's place in `folder`, after fetching it if it is not there. `instead`: what else a person can do."""
     target, part = folder / remote.name, folder / f"{remote.name}.part"
     lock = folder / f"{remote.name}.lock"
+    if target.exists():  # also where nobody may write
+        return target
     with cache.turn(lock, lambda: report(f"waiting for another process that fetches {remote.name}", 0, remote.size)):
         if target.exists():
             return target
@@ -48,8 +50,12 @@ def fetch(remote: Remote, folder: Path, report: Callable[[str, int, int], None],
         for url in remote.urls:
             try:
                 with cache.writing(folder):
+                    if part.exists() and part.stat().st_size >= remote.size and _sum(part) != remote.sha256:
+                        part.unlink()  # damaged before this time: that says nothing of the address
                     _bring(url, remote, part, report)
-                    _check(remote, part)
+                    if (found := _sum(part)) != remote.sha256:
+                        part.unlink()
+                        raise _Failed(f"what it sends has SHA-256 {found[:12]}..., not {remote.sha256[:12]}...")
                     os.replace(part, target)
                     cache.sync_folder(folder)
                 return target
@@ -63,8 +69,6 @@ def fetch(remote: Remote, folder: Path, report: Callable[[str, int, int], None],
 def _bring(url: str, remote: Remote, part: Path, report: Callable[[str, int, int], None]) -> None:
     """Fill `part` up to the file's size, in as many attempts as bring something new, and a few that do not."""
     idle = 0
-    if part.exists() and part.stat().st_size > remote.size:
-        part.unlink()
     while (before := part.stat().st_size if part.exists() else 0) < remote.size:
         try:
             _attempt(url, remote, part, before, report)
@@ -129,10 +133,8 @@ def _put(file, data: bytes, part: Path) -> None:
         raise OSError(error.errno, error.strerror, str(part)) from None
 
 
-def _check(remote: Remote, part: Path) -> None:
+def _sum(part: Path) -> str:
+    """Its SHA-256, once it is surely on disk."""
     with open(part, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
-    if found != remote.sha256:
-        part.unlink()
-        raise _Failed(f"what it sends has SHA-256 {found[:12]}..., not {remote.sha256[:12]}...")
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -43,6 +43,7 @@ FALSE = 0.01  # the paper's 1 in 100
 NONE = 1.01  # no cosine is so high: only the same pixels are then one picture
 TRIED = 5000  # pictures on which the likeness is chosen
 CHUNK = 1000
+LIKENESSES = 1 << 26  # cosines that are held at a time
 
 
 class Autoencoder(nn.Module):
@@ -192,8 +193,9 @@ def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
     rows = np.sort(np.random.default_rng(seed + 1).permutation(len(dataset))[:TRIED])
     whole = _all_codes(dataset, hashing)
     taken, second, strange = (torch.empty(len(rows)) for _ in range(3))
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
+    few = max(1, min(CHUNK, LIKENESSES // len(whole)))
+    for start in range(0, len(rows), few):
+        part = rows[start : start + few]
         shown = dataset.images[part]
         ours, mirrored = (codes(one, hashing) @ whole.T for one in (shown, shown[:, :, ::-1]))
         ours[torch.arange(len(part)), torch.from_numpy(part)] = 1.0

@@ -89,7 +89,7 @@ def prepare(source: Source, wanted: Wanted, how: How) -> Dataset:
         return ready
     final = _place(source, wanted)
     if (same := final.with_name(final.name + SAME)).is_file():
-        final = final.with_name(same.read_text("ascii"))
+        final = final.with_name(same.read_text("utf-8"))
     if not final.exists() and _exceeds(source, wanted, final.with_name(final.name + ".part")):
         what = f"{source.name} is larger than the free disk: it is decoded while it is read"
         how.report(what, 0, source.pictures.count)
@@ -356,13 +356,13 @@ def _finish(pictures: Pictures, writer: table.Writer) -> None:
         np.save(folder / f"factor-{name}.npy", values[origin])
     classes = pictures.classes
     if pictures.labels is not None:
-        labels, classes = _without_lost(pictures.labels, origin, classes)
+        labels, classes = without_lost(pictures.labels, origin, classes)
         np.save(folder / "labels.npy", labels)
     facts = {"bad": notes["bad"], "kinds": notes["kinds"], "sizes": notes["sizes"]}
     write_index(folder, rows, classes, facts)
 
 
-def _without_lost(labels: np.ndarray, origin: np.ndarray, classes: Classes) -> tuple[np.ndarray, Classes]:
+def without_lost(labels: np.ndarray, origin: np.ndarray, classes: Classes) -> tuple[np.ndarray, Classes]:
     """The labels of the pictures that are used, and the classes without those of which nothing could be read."""
     kept = labels[origin]
     if classes is None:

@@ -33,12 +33,15 @@ class Stream:
         self._orders: dict[int, np.ndarray] = {}
         self._ahead: dict[tuple[int, int], list[tuple[list[int], Future]]] = {}
 
-    def batch(self, position: int, m: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """uint8 [m, H, W, C] and labels [m]: pictures position to position + m, counted from the start of training."""
+    def batch(self, position: int, m: int, step: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """uint8 [m, H, W, C] and labels [m]: pictures position to position + m, counted from the start of training.
+
+        The next batch is expected `step` further on: m, unless other processes take some of the pictures between.
+        """
         index, epoch = self.numbers(position, m)
         images, place, shown = self.images, index, index
         if isinstance(images, Streamed):
-            images, shown = self._decoded(images, position, m, index)
+            images, shown = self._decoded(images, position, m, step or m, index)
             place = np.arange(m)
         if self.mirror or self.translate:
             rows, columns = self._moves(epoch, index)
@@ -71,9 +74,11 @@ class Stream:
             self._orders = before | {epoch: order}
         return self._orders[epoch]
 
-    def _decoded(self, images: Streamed, position: int, m: int, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _decoded(
+        self, images: Streamed, position: int, m: int, step: int, index: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What stands at these numbers; the batches that come next are decoded meanwhile."""
-        places = [position + k * m for k in range(_AHEAD + 1)]
+        places = [position + k * step for k in range(_AHEAD + 1)]
         held = {place: self._ahead[place, m] for place in places if (place, m) in self._ahead}
         for place in places:
             if place not in held:

@@ -7,7 +7,7 @@ read gives way to the next one that can, whoever asks: what stands at a number d
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,16 @@ class Streamed:
         if index.dtype == bool:
             index = np.flatnonzero(index)
         return self.take(np.where(index < 0, index + len(self), index))[0]
+
+    def part(self, first: int, last: int) -> "Streamed":
+        """Those of first to before last."""
+        whole, pick = self.pictures, self.pictures.pick
+        assert pick is not None
+        shards = None if whole.shards is None else whole.shards[first:last]
+        pictures = replace(
+            whole, count=last - first, pick=lambda numbers: pick([first + i for i in numbers]), shards=shards
+        )
+        return Streamed(self.name, pictures, self.options, self.max_bad, self._pool)
 
     def take(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pictures [n, H, W, C] and the numbers [n] of those that stand there."""

@@ -1,7 +1,8 @@
 """A folder of .npy columns that grow together, row by row, and survive being killed at any moment.
 
 `append` adds the same number of rows to each column, `line` a line to one of the logs beside them; `commit` makes what
-was added so far sure (fsync) and notes it in `progress.json`; opened again, the table is cut back to the last commit.
+was added so far sure (fsync) and notes it in `progress.json`; opened again, the table is cut back to the last commit,
+or begins anew where a file of it is gone or shorter than that.
 So the bytes of a finished table do not depend on how often the writing was interrupted.
 """
 
@@ -31,8 +32,10 @@ class Writer:
         self._files: dict[str, BinaryIO] = {}
         with contextlib.suppress(FileNotFoundError, ValueError):
             state = json.loads((folder / PROGRESS).read_text("utf-8"))
-            self.rows, self.notes, logged = state["rows"], state["notes"], state["logged"]
-            self._columns = {name: (dtype, tuple(shape)) for name, (dtype, shape) in state["columns"].items()}
+            columns = {name: (dtype, tuple(shape)) for name, (dtype, shape) in state["columns"].items()}
+            wanted = {f"{name}.npy": _bytes(*column, state["rows"]) for name, column in columns.items()}
+            if all((folder / name).stat().st_size >= size for name, size in (wanted | state["logged"]).items()):
+                self.rows, self.notes, logged, self._columns = state["rows"], state["notes"], state["logged"], columns
         for name, (dtype, shape) in self._columns.items():
             self._open(name, dtype, shape)
         for path in folder.iterdir():
@@ -95,11 +98,15 @@ class Writer:
 
     def _open(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
         path = self.folder / f"{name}.npy"
-        width = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
         file = open(path, "r+b" if path.exists() else "w+b", buffering=1 << 20)  # noqa: SIM115 -- closed by close()
-        file.truncate(_HEADER + self.rows * width)
+        file.truncate(_bytes(dtype, shape, self.rows))
         file.seek(0, os.SEEK_END)
         self._files[name] = file
+
+
+def _bytes(dtype: str, shape: tuple[int, ...], rows: int) -> int:
+    """Of a column of so many rows."""
+    return _HEADER + rows * np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
 
 
 def _header(dtype: str, shape: tuple[int, ...]) -> bytes:

@@ -44,6 +44,8 @@ def place(path: Path) -> Path:
 
 def _unpacked(path: Path, what: str, members: Callable[[], _Members]) -> Path:
     final = place(path)
+    if final.exists():  # also where nobody may write
+        return final
     with cache.turn(final.with_name(final.name + ".lock"), lambda: None):
         if not final.exists():
             part = final.with_name(final.name + ".part")

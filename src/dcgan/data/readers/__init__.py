@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from dcgan.errors import UserError
@@ -22,7 +23,7 @@ _FOLDERS = (
     (r"(train|test|unlabeled)_X\.bin", "stl10"),
     (r"(train|test|extra)_32x32\.mat", "svhn"),
     (r"data\.mdb", "lsun"),
-    (r"list_attr_celeba\.(txt|csv)|img_align_celeba(\.zip)?", "celeba"),
+    (r"list_attr_celeba\.(txt|csv)|img_align_celeba(\.zip|/)?", "celeba"),
 )
 _SHARDS = ((r".*\.parquet", "parquet"), (r".*\.(tar|tar\.gz|tgz)", "tar"))  # ... where no picture lies beside them
 # What a file is called, or begins with -> its reader.
@@ -68,12 +69,34 @@ def of_names(names: Iterable[str]) -> str | None:
     return next((reader for pattern, reader in kinds if any(re.fullmatch(pattern, name) for name in names)), None)
 
 
+def _listed(folder: Path) -> list[str]:
+    """What is in it, folders with a slash behind their name: one called train is not CIFAR-100's file."""
+    with os.scandir(folder) as entries:
+        names = [entry.name + "/" * _is_dir(entry) for entry in entries if not entry.name.startswith(".")]
+    others = [name for name in names if not any(re.fullmatch(pattern, name) for pattern, _ in _SHARDS)]
+    beside = len(others) < len(names) and any(_shows(folder / name) for name in others if name.endswith("/"))
+    return others if beside else names
+
+
+def _is_dir(entry: os.DirEntry) -> bool:
+    with suppress(OSError):  # a link in a circle
+        return entry.is_dir()
+    return False
+
+
+def _shows(folder: Path) -> bool:
+    """Whether pictures lie right in it, going by their names."""
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        return any(naming.has_suffix(entry.name) for entry in entries)
+    return False
+
+
 def inside(folder: Path) -> Path:
     """The folder, or the only folder in it, and so on: archives often hold everything in one."""
-    while of_names(names := [name for name in os.listdir(folder) if not name.startswith(".")]) is None:
-        folders = [name for name in names if (folder / name).is_dir()]
-        if "data" in folders and of_names(os.listdir(folder / "data")) == "parquet":  # Hugging Face's layout
-            folders = ["data"]
+    while of_names(names := _listed(folder)) is None:
+        folders = [name for name in names if name.endswith("/")]
+        if "data/" in folders and of_names(_listed(folder / "data")) == "parquet":  # Hugging Face's layout
+            folders = ["data/"]
         elif len(names) != 1:
             return folder
         if len(folders) != 1 or (folder / folders[0]).is_symlink():
@@ -83,7 +106,7 @@ def inside(folder: Path) -> Path:
 
 
 def _of_folder(path: Path) -> str:
-    return of_names(os.listdir(inside(path))) or "folder"
+    return of_names(_listed(inside(path))) or "folder"
 
 
 def _of_file(path: Path) -> str:

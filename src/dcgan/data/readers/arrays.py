@@ -181,8 +181,8 @@ def _scale(dtype: np.dtype, ends: Iterator[tuple[Any, Any]], where: str) -> tupl
     """(lowest, factor) that bring the numbers to 0 .. 255; `ends` are looked at only where they matter."""
     if dtype == np.uint8:
         return 0.0, 1.0
-    pairs = [(float(low), float(high)) for low, high in ends]
-    low, high = min(pair[0] for pair in pairs), max(pair[1] for pair in pairs)
+    pairs = np.array([(float(low), float(high)) for low, high in ends])
+    low, high = float(pairs[:, 0].min()), float(pairs[:, 1].max())  # numpy's: NaN in any piece is NaN
     whole = {"b": ((0.0, 1.0),), "f": ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))}
     for least, most in whole.get(dtype.kind, ((0.0, 255.0), (0.0, 65535.0))):
         if least <= low and high <= most:

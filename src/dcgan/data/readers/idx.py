@@ -117,6 +117,8 @@ def _classes(images: Path, labels: np.ndarray, mapping: Path) -> tuple[np.ndarra
         known = np.array(sorted(names), dtype=np.int64)
         if np.isin(labels, known).all():
             return np.searchsorted(known, labels), tuple(names[int(label)] for label in known)
-    if "fashion" in str(images.absolute()).lower() and labels.max() < len(_FASHION):
+    folders = [folder.name.lower() for folder in images.absolute().parents]
+    own = next((name for name in folders if "mnist" in name), folders[0])  # FashionMNIST/raw, as torchvision has it
+    if "fashion" in own and labels.max() < len(_FASHION):
         return labels, _FASHION
     return labels, tuple(str(i) for i in range(max(10, int(labels.max()) + 1)))

@@ -71,7 +71,7 @@ def labelled(texts: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels int64 [N] and the classes they number: in the order of numbers, or else of the alphabet."""
     distinct = set(texts)
     numbers = all(text.isascii() and text.isdigit() and len(text) < 19 for text in distinct)
-    classes = sorted(distinct, key=int) if numbers else sorted(distinct)
+    classes = sorted(distinct, key=lambda text: (int(text), text)) if numbers else sorted(distinct)
     place = {text: i for i, text in enumerate(classes)}
     return np.array([place[text] for text in texts], dtype=np.int64), tuple(classes)
 

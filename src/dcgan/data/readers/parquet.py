@@ -77,7 +77,7 @@ def describe(path: str) -> dict[str, Any]:
                     if name == label and values.dtype.kind in "iu" and values.min(initial=0) >= 0:
                         labels = values.astype(np.int64)
                     else:
-                        factors[name] = values
+                        factors[name.replace("/", "-")] = values  # a file will bear this name
             elif name == label and kind in ("string", "large_string"):
                 texts = file.read(columns=[name], use_threads=False).column(0).to_pylist()
                 if all(isinstance(text, str) for text in texts):
@@ -94,7 +94,7 @@ def pictures(path: str, start: int, most: int) -> Iterator[tuple[list[str], list
         first, groups = 0, []
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
-            if first + rows > start:
+            if groups or first + rows > start:
                 groups.append(group)
             else:
                 first += rows

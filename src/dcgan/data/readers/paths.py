@@ -28,13 +28,12 @@ def read(path: Path, split: str | None = None) -> Source:
     for row in rows:
         name = row[0].strip()
         where = path.parent / name
-        if "\0" not in name and where.is_file():
+        if _is_file(where):
             names.append(name)
             classes.append(row[1].strip() if len(row) > 1 else "")
         else:
-            skipped.append(
-                Skipped(name, "no such file" if "\0" in name or not where.exists() else "not an ordinary file")
-            )
+            there = "\0" not in name and os.path.exists(where)
+            skipped.append(Skipped(name, "not an ordinary file" if there else "no such file"))
     if not names:
         raise UserError(
             f"{path}: none of the {len(rows)} lines names a file, the first being {rows[0][0]!r}; "
@@ -49,6 +48,13 @@ def read(path: Path, split: str | None = None) -> Source:
 
     identity = ["paths", naming.stamp([path]), naming.stamp(path.parent / name for name in names)]
     return Source(naming.short(path), identity, load, str(path.parent))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a line that is no path at all
+        return False
 
 
 def is_pattern(spec: str) -> bool:
@@ -69,8 +75,10 @@ def read_pattern(pattern: str, split: str | None = None) -> Source:
             walk = folder.Walk(Path(path))
             names += [Path(path, name).as_posix() for name in walk.names]
             skipped += [Skipped(Path(path, one.path).as_posix(), one.reason, one.bad) for one in walk.skipped]
-        else:
+        elif os.path.exists(path):
             names.append(Path(path).as_posix())
+        else:
+            skipped.append(Skipped(Path(path).as_posix(), "a link to nothing"))
     names = sorted(set(names))
     if not names:
         raise UserError(f"{pattern}: no picture fits this pattern")
