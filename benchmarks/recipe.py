@@ -197,7 +197,8 @@ ABOUT = f"""# The recipe
 
 Made by `python benchmarks/recipe.py write` from `docs/results/recipe.json`; `python benchmarks/recipe.py` goes on
 with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 10 core-minutes (of one thread;
-two take 6.4 minutes for as much), for as many steps as its speed allows, measured in turns with `tutorial`. One seed each.
+two take 6.4 minutes for as much), for as many steps as its speed allows, measured in turns with `tutorial`. One seed
+each.
 
 {PROTOCOL}. Collapsed: recall below {collapse.LEAST_RECALL:g} or diversity below {collapse.LEAST_DIVERSITY:g}.
 After so short a time on CIFAR-10 no recipe's recall is above that, of samples as different from each other as

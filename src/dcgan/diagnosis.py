@@ -38,7 +38,7 @@ SIDE = 16  # pixels: diversity is that of small pictures, in which noise does no
 GROUPS = 4  # of real pictures, each as many as the samples
 
 
-COLLAPSE = "G-collapsed"
+COLLAPSE, NO_NUMBER = "G-collapsed", "no-number"
 
 
 class Finding(NamedTuple):
@@ -145,7 +145,7 @@ def no_number(step: int, seen: Line) -> Finding | None:
         "the losses are no numbers any more: the networks have diverged; train anew, with a lower --lr and another "
         "--out, or go on from the last sound checkpoint with smaller steps: the same command and --recover"
     )
-    return Finding("no-number", step, words)
+    return Finding(NO_NUMBER, step, words)
 
 
 def _D_won(reports: Sequence[Line]) -> str:

@@ -72,7 +72,10 @@ def examine(path: Path | str) -> Examination:
     config, header = folder.config(), folder.header()
     reports, checks, said = folder.reports(), folder.checks(), folder.findings()
     now = {finding.name: finding for finding in diagnosis.find(reports, checks)}
-    findings: list[Line] = [{**line, "still": line["event"] == "finding" and line["name"] in now} for line in said]
+    last = reports[-1]["step"] if reports else 0
+    findings: list[Line] = [
+        {**line, "still": line["event"] == "finding" and (line["name"] in now or _ended(line, last))} for line in said
+    ]
     findings += [
         {"event": "finding", **one._asdict(), "still": True}  # of a log that was written before it was looked for
         for one in now.values()
@@ -90,9 +93,14 @@ def examine(path: Path | str) -> Examination:
         unfinished = "" if folder.finished() else "it is not finished: run the same command again; "
         told = "" if score or kept.of(folder) else "how good its pictures are, `dcgan evaluate` tells"
         advice.append((unfinished + told).strip("; ") or "nothing to do")
-    if config.recover is False and any(one["name"] in ("no-number", diagnosis.COLLAPSE) for one in findings):
+    if config.recover is False and any(one["name"] in (diagnosis.NO_NUMBER, diagnosis.COLLAPSE) for one in findings):
         advice.append("with --recover the same command goes back to a sound checkpoint of itself")
     return Examination(str(folder.path), header.step if header else 0, _signs(reports, checks), findings, score, advice)
+
+
+def _ended(line: Line, last: int) -> bool:
+    """Whether it is what the run ended with: numbers that are none are never reported."""
+    return line["name"] == diagnosis.NO_NUMBER and line["step"] >= last
 
 
 def _signs(reports: Sequence[Line], checks: Sequence[Line]) -> dict[str, dict[str, Any]]:

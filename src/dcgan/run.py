@@ -432,6 +432,8 @@ class Session:
     def go_back(self, finding: Finding) -> None:
         """To the last sound checkpoint: from there the noise is another, and the steps half as large."""
         state, sound = self.state, self.folder.sound
+        if not self.config.recover or state.recoveries == MOST_RECOVERIES:
+            self.folder.write(event="finding", **finding._asdict())
         if not self.config.recover:
             raise UserError(f"{self.folder.path}: at step {finding.step:,} {finding.words}")
         if state.recoveries == MOST_RECOVERIES:

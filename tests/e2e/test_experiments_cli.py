@@ -83,6 +83,8 @@ def test_a_planted_memoriser_is_caught(run: Path, small, monkeypatch):
     caught = neighbours.compute(model, count=60).figures[-1]
     assert caught.ok
     assert caught.protocol["verbatim"] == pytest.approx(neighbours.PLANTED, abs=0.05)
+    others = neighbours.compute(model, "rooms:40", held_out="rooms:30", count=60)
+    assert others.figures[0].protocol["training"] == {"of": "rooms", "count": 40, "among": 40}
     monkeypatch.setattr(neighbours, "PLANTED", 0.0)  # nothing planted, nothing caught
     assert neighbours.compute(model, count=60).figures[-1].ok is False
 

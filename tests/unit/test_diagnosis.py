@@ -110,6 +110,21 @@ def test_what_is_no_number_is_said_before_it_ends(tmp_path):
         train(tmp_path / "run", planning.Own(loss=Loss(USUAL.D, lambda fake: USUAL.G(fake) * float("nan"))))
 
 
+def test_a_run_that_ended_so_is_not_called_sound(tmp_path):
+    steps = []
+
+    def G(fake):
+        steps.append(0)
+        return USUAL.G(fake) * (float("nan") if len(steps) > 40 else 1)
+
+    with pytest.raises(UserError, match="at step 45 the losses are no numbers any more"):
+        train(tmp_path / "run", planning.Own(loss=Loss(USUAL.D, G)), save_every=20)
+    seen = doctor.examine(tmp_path / "run")
+    assert [(line["name"], line["step"], line["still"]) for line in seen.findings] == [("no-number", 45, True)]
+    assert not seen.sound
+    assert any("--recover" in words for words in seen.advice)
+
+
 # The measures
 
 

@@ -71,9 +71,16 @@ def test_the_map_that_draws_windows_is_found_and_what_it_draws_is_left_out(told)
     assert left.value <= 0.15
     assert dropped.value == 0
     assert left.control > 0.5  # moved as far, but in random order
-    assert [figure.value for figure in others] == [0, 0, 0]
+    assert [figure.name for figure in others] == [
+        "bed moved by",
+        "door moved by",
+        "light moved by",
+        "readable falls by",
+    ]
+    assert [figure.value for figure in others] == [0, 0, 0, 0]
     assert found.ok
-    rule = forget.regressed(model, model.latents(range(60))[0], [forget.place("", {"where": i}, "") for i in range(60)])
+    places = [forget.place("", {"where": i}, "") for i in range(60)]
+    rule = forget.regressed(model, forget.Asked.of(model, range(60)), places)
     assert rule.heavy[0] == LIT
     assert int(rule.way.argmax()) == LIT
 
@@ -92,7 +99,33 @@ def test_places_that_have_nothing_to_do_with_windows_do_not_help(told, monkeypat
 def test_nothing_changes_where_nothing_is_edited():
     model = planted()
     z, _ = model.latents(range(40))
-    assert np.array_equal(forget.edited(model, z, lambda h: h), model.generate(z))
+    assert np.array_equal(forget.edited(model, forget.Asked(z, None), lambda h: h), model.generate(z))
+
+
+def test_each_seed_keeps_its_class():
+    """In a conditional run; what was boxed is what is edited."""
+    model = untrained.model(conditional=True, classes=10, width=4)
+    asked = forget.Asked.of(model, [17, 23, 5])
+    assert asked.labels is not None
+    assert asked.labels.tolist() == [7, 3, 5]
+    assert np.array_equal(forget.edited(model, asked, lambda h: h), model.sample([17, 23, 5]))
+    assert np.array_equal(forget.edited(model, asked[[2, 0]], lambda h: h), model.sample([5, 17]))
+
+
+def test_a_room_that_is_ruined_does_not_count_as_one_without_a_window(told, monkeypatch):
+    """Mud has no windows either: it is told how many rooms can no longer be read."""
+    read = Seer.read
+
+    def ruined(self, images):
+        found = read(self, images)
+        found.confidence[:] = found.values["window"]
+        return found
+
+    monkeypatch.setattr(Seer, "read", ruined)
+    found = forget.compute(planted(), tried=60, labelled=60, seer=Seer())
+    assert found.figures[-1].name == "readable falls by"
+    assert found.figures[-1].value > 0.8
+    assert found.ok is False
 
 
 def test_where_things_stand():

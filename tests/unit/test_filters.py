@@ -70,6 +70,17 @@ def looking(model):
     return model
 
 
+def test_a_D_that_answers_to_nothing_is_no_finding(faces):
+    """Nothing is the most concentrated of all."""
+    assert np.isnan(participation(np.zeros((1, 3, 4, 4)))).all()
+    model = looking(untrained.model(size=(16, 16), width=8))
+    with torch.no_grad():
+        for parameter in model.D.hidden[-1].parameters():
+            parameter.zero_()
+    with pytest.raises(UserError, match="answer to nothing"):
+        filters.compute(model, faces)
+
+
 def test_a_random_network_is_like_another_and_a_learned_one_is_not(faces):
     model = untrained.model(size=(16, 16), width=8)
     model.D = filters.random_D(model, faces.images, None, 1000)

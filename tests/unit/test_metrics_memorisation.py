@@ -140,3 +140,16 @@ def test_nearest_is_a_search_of_all(monkeypatch):
         distances, which = nearest([x], pool)
         assert np.array_equal(which, apart.argmin(1))
         np.testing.assert_allclose(distances, apart.min(1), rtol=1e-5)  # float32 rows, a hundred from zero
+
+
+def test_of_many_pictures_some_of_all_classes_are_compared(monkeypatch):
+    """However they are ordered: a folder's come class by class."""
+    from dcgan.metrics import copies as asked
+
+    monkeypatch.setattr(asked, "SEEN", 100)
+    classes = np.repeat(np.arange(10), 55)
+    some, step = asked.spread(classes)
+    assert len(some) <= 100
+    assert set(some) == set(range(10))
+    assert np.array_equal(classes[step * np.arange(len(some))], some)
+    assert np.array_equal(asked.spread(classes[:100])[0], classes[:100])

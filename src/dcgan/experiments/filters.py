@@ -74,6 +74,11 @@ def compute(model: Model, dataset: data.Dataset, seed: int = 0, console: Console
     labels = None if dataset.labels is None or not model.config.conditional else dataset.labels[order]
     few = shown[:AMONG], None if labels is None else labels[:AMONG], model.config.output
     ours = spread(model.D, *few)
+    if np.isnan(ours):
+        raise UserError(
+            f"{result.subject(model)}: most of its D's last maps answer to nothing, so nothing can be led back; "
+            "`dcgan doctor` may say why"
+        )
     theirs = np.empty(RANDOM)
     with console.progress("random networks", RANDOM) as bar:
         for i in range(RANDOM):
@@ -111,9 +116,9 @@ def random_D(model: Model, shown: np.ndarray, labels: np.ndarray | None, seed: i
 
 
 def spread(D: nn.Module, shown: np.ndarray, labels: np.ndarray | None, output: str) -> float:
-    """How many of the pixels carry the gradients of its largest answers."""
-    gradients = of_network(D, shown, labels, output, MAPS).gradients
-    return float(np.median([participation(one).mean() for one in gradients]))
+    """How many of the pixels carry the gradients of its largest answers; NaN where most maps answer to nothing."""
+    shares = np.array([participation(one).mean() for one in of_network(D, shown, labels, output, MAPS).gradients])
+    return float(np.nanmedian(shares)) if np.isfinite(shares).mean() >= 0.5 else np.nan
 
 
 def of_network(D: nn.Module, shown: np.ndarray, labels: np.ndarray | None, output: str, count: int) -> Filters:
@@ -162,9 +167,11 @@ class Guided(nn.Module):
 
 
 def participation(gradients: np.ndarray) -> np.ndarray:
-    """The share of pixels that carry a gradient: [N, C, H, W] -> [N], 1/n for one pixel to 1 for all alike."""
+    """The share of pixels that carry a gradient: [N, C, H, W] -> [N], 1/n for one pixel to 1 for all alike; NaN where
+    none does."""
     e = np.square(gradients.astype(np.float64)).sum(1).reshape(len(gradients), -1)
-    return np.square(e.sum(1)) / np.maximum(e.shape[1] * np.square(e).sum(1), 1e-300)
+    squares = np.square(e).sum(1)
+    return np.square(e.sum(1)) / np.where(squares > 0, e.shape[1] * squares, np.nan)
 
 
 def _batches(

@@ -51,6 +51,24 @@ Edit = Callable[[Tensor], Tensor]  # of the layer's maps [N, maps, h, w]
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Latents, and the classes that are drawn of them in a conditional run."""
+
+    z: np.ndarray  # [N, z_dim]
+    labels: np.ndarray | None  # [N]
+
+    @classmethod
+    def of(cls, model: Model, seeds: Sequence[int] | range) -> "Asked":
+        return cls(*model.latents(seeds))
+
+    def __getitem__(self, rows: Any) -> "Asked":
+        return Asked(self.z[rows], None if self.labels is None else self.labels[rows])
+
+    def tensors(self) -> tuple[Tensor, Tensor | None]:
+        return torch.from_numpy(self.z), None if self.labels is None else torch.from_numpy(self.labels)
+
+
+@dataclass(frozen=True)
 class Rule:
     """What the regression found: a place is inside where maps . weight + bias > 0."""
 
@@ -110,28 +128,39 @@ def compute(
     shown = exemplars.look(model, seer, labelled, console)
     told = np.flatnonzero(shown.read.confidences[what] > SURE)
     places = [place(name, {f: held[row] for f, held in shown.read.values.items()}, what) for row in told]
-    rule = regressed(model, shown.z[told], places)
+    rule = regressed(model, Asked(shown.z[told], None), places)
     g = np.random.default_rng(0)
     orders = [g.permutation(len(rule.weight)) for _ in range(CONTROLS)]
-    z, _ = model.latents(range(FIRST_TRIED, FIRST_TRIED + tried))
+    asked = Asked.of(model, range(FIRST_TRIED, FIRST_TRIED + tried))
     with console.progress("forgetting", 3 + CONTROLS) as bar:
+        before = seer.read(edited(model, asked, lambda h: h))
+        rooms = before.confidence > SURE  # only of these can it be said what became of them
+        if not rooms.any():
+            raise UserError(f"forget: of {tried:,} samples none can be read surely; train longer")
 
         def read(edit: Edit, done: int) -> dict[str, float]:
             bar.update(done)
-            return _shares(seer, edited(model, z, edit))
+            return _shares(seer, edited(model, asked[rooms], edit))
 
         whole, without = read(lambda h: h, 0), read(rule.moved, 1)
         papers = read(lambda h: rule.dropped(h, len(rule.heavy)), 2)
         controls = [read(lambda h, one=one: rule.moved(h, one), 3 + i) for i, one in enumerate(orders)]
     chance = {one: float(np.mean([shares[one] for shares in controls])) for one in whole}
-    protocol = {"labelled": len(told), "heavy": len(rule.heavy), "of": len(rule.weight), "samples": tried}
+    protocol = {
+        "labelled": len(told),
+        "heavy": len(rule.heavy),
+        "of": len(rule.weight),
+        "samples": tried,
+        "readable": int(rooms.sum()),
+    }
     figures = _figures(what, whole, without, papers, chance, protocol)
     found = (
         f"a {what} is read in {without[what]:.0%} of rooms, not {whole[what]:.0%}, and in {chance[what]:.0%} when the "
-        f"maps are moved at random; with all maps of positive weight dropped, {len(rule.heavy)} of {len(rule.weight)}, "
-        f"in {papers[what]:.0%}, but then {papers['readable']:.0%} of the rooms can be read at all"
+        f"maps are moved at random; {without['readable']:.0%} of the rooms can still be read; with all maps of "
+        f"positive weight dropped, {len(rule.heavy)} of {len(rule.weight)}, it is read in {papers[what]:.0%}, and then "
+        f"{papers['readable']:.0%} can be read"
     )
-    shows = z[seer.read(model.generate(z)).values[what] == 1][:SHOWN]
+    shows = asked[np.flatnonzero(before.values[what] == 1)[:SHOWN]]
     return _drawn(model, what, rule, shows, orders[0], figures, found)
 
 
@@ -165,16 +194,15 @@ def layer_of(G: Generator) -> int:
     return max(0, len(G.hidden) - 1)
 
 
-def hidden(model: Model, z: np.ndarray) -> Tensor:
+def hidden(model: Model, asked: Asked) -> Tensor:
     """That layer's maps, [N, maps, h, w]."""
     G = model.G
     assert isinstance(G, Generator)
-    _, labels = _classes(model, len(z))
-    return in_chunks(lambda x, y: G.maps(x, y)[layer_of(G)], torch.from_numpy(z), labels, model.device).cpu()
+    return in_chunks(lambda x, y: G.maps(x, y)[layer_of(G)], *asked.tensors(), model.device).cpu()
 
 
-def regressed(model: Model, z: np.ndarray, places: Sequence[np.ndarray]) -> Rule:
-    rows = hidden(model, z)
+def regressed(model: Model, asked: Asked, places: Sequence[np.ndarray]) -> Rule:
+    rows = hidden(model, asked)
     height, width = rows.shape[2:]
     share = torch.stack([torch.from_numpy(one).float() for one in places])[:, None]
     share = torch.nn.functional.adaptive_avg_pool2d(share, (height, width))[:, 0]  # of each place, inside: [N, h, w]
@@ -213,7 +241,7 @@ def regressed(model: Model, z: np.ndarray, places: Sequence[np.ndarray]) -> Rule
     )
 
 
-def edited(model: Model, z: np.ndarray, edit: Edit) -> np.ndarray:
+def edited(model: Model, asked: Asked, edit: Edit) -> np.ndarray:
     """The pictures of these latents with that layer's maps changed: uint8 [N, H, W, C]."""
     G = model.G
     assert isinstance(G, Generator)
@@ -225,14 +253,7 @@ def edited(model: Model, z: np.ndarray, edit: Edit) -> np.ndarray:
             h = further(G.join(h, y))
         return G.out(G.join(h, y))
 
-    _, labels = _classes(model, len(z))
-    return images.to_uint8(in_chunks(draw, torch.from_numpy(z), labels, model.device), model.config.output)
-
-
-def _classes(model: Model, count: int) -> tuple[Tensor, Tensor | None]:
-    """Latents of seeds 0 on, and the labels that they have in a conditional run."""
-    z, labels = model.latents(np.arange(count))
-    return torch.from_numpy(z).to(model.device), None if labels is None else torch.from_numpy(labels).to(model.device)
+    return images.to_uint8(in_chunks(draw, *asked.tensors(), model.device), model.config.output)
 
 
 def _shares(seer: Reader, shown: np.ndarray) -> dict[str, float]:
@@ -263,11 +284,13 @@ def _figures(
             figures.append(
                 Figure(f"{other} moved by", moved, about, seeds, goal=NEAR, ok=moved <= NEAR, control=chanced)
             )
+    fell, chanced = (whole["readable"] - shares["readable"] for shares in (without, chance))
+    figures.append(Figure("readable falls by", fell, about, seeds, goal=NEAR, ok=fell <= NEAR, control=chanced))
     return figures
 
 
 def _drawn(
-    model: Model, what: str, rule: Rule, z: np.ndarray, order: np.ndarray, figures: list[Figure], found: str
+    model: Model, what: str, rule: Rule, asked: Asked, order: np.ndarray, figures: list[Figure], found: str
 ) -> Result:
     ways: list[tuple[str, Edit]] = [
         ("as it is drawn", lambda h: h),
@@ -275,18 +298,19 @@ def _drawn(
         ("moved at random", lambda h: rule.moved(h, order)),
         ("maps dropped", lambda h: rule.dropped(h, len(rule.heavy))),
     ]
-    rows = [(words, edited(model, z, edit)) for words, edit in ways]
+    rows = [(words, edited(model, asked, edit)) for words, edit in ways]
     return Result(subject=result.subject(model), found=found, figures=figures, what=what, rows=rows)
 
 
 def _by_hand(model: Model, what: str, path: Path) -> Result:
     """Nobody reads what comes of it but the eye."""
     boxes = read_boxes(path)
-    z, _ = model.latents(list(boxes))
-    rule = regressed(model, z, list(boxes.values()))
+    asked = Asked.of(model, list(boxes))
+    rule = regressed(model, asked, list(boxes.values()))
     order = np.random.default_rng(0).permutation(len(rule.weight))
     found = f"the {what} of boxes on {len(boxes)} samples, by {len(rule.heavy)} of {len(rule.weight)} maps"
-    return _drawn(model, what, rule, z[[one.any() for one in boxes.values()]][:SHOWN], order, [], found)
+    shows = np.flatnonzero([one.any() for one in boxes.values()])[:SHOWN]
+    return _drawn(model, what, rule, asked[shows], order, [], found)
 
 
 def read_boxes(path: Path) -> dict[int, np.ndarray]:

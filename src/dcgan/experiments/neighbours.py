@@ -6,16 +6,18 @@ Beside the run stands a memoriser, planted: the same samples, but one in five is
 moved by up to three. It must be caught, or the measure says nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dcgan import plots
 from dcgan.console import Console
+from dcgan.data import Dataset
 from dcgan.data.spec import Spec
 from dcgan.errors import UserError
 from dcgan.experiments import result
-from dcgan.metrics import copies, evaluate, subject
+from dcgan.metrics import copies, features, subject
+from dcgan.metrics import result as metrics
 from dcgan.metrics.memorisation import memorisation
 from dcgan.metrics.result import Figure, Neighbours
 from dcgan.metrics.sets import of_dataset
@@ -47,8 +49,17 @@ def compute(
     console = console or Console(quiet=True)
     if count < LEAST:
         raise UserError(f"--count {count}: nothing can be told from so few; ask for {LEAST} or more")
-    judged = evaluate.evaluate(model, against, metrics=("memory",), count=count, held_out=held_out, console=console)
-    figures = [*judged.figures.values(), _planted(model, against, held_out, count, console)]
+    judged = subject.find(model, against, count, False, 0, model.device, console)
+    if against is not None:
+        judged = replace(judged, training=judged.reference, learned=judged.spec)
+    if (few := len(copies.training(judged))) < LEAST:
+        raise UserError(f"{judged.spec}: it has {few} pictures, and nothing can be told from fewer than {LEAST}")
+    unseen = subject.held_out(judged, held_out, console)
+    with console.data_progress() as report:
+        extractor = features.load("lite0", model.device, report)
+    told = metrics.Result(judged.name)
+    copies.copies(told, judged, extractor, unseen, console)
+    figures = [*told.figures.values(), _planted(judged, unseen, console)]
     ours, planted = figures[0], figures[-1]
     nothing = all(figure.ok for figure in figures[:-1])
     found = (
@@ -56,18 +67,17 @@ def compute(
         f"gives up to {ours.goal:.1%}; a memoriser that copies one in five is "
         + ("caught" if planted.ok else "not caught")
     )
-    return Result(subject=result.subject(model), found=found, figures=figures, neighbours=judged.neighbours)
+    return Result(subject=result.subject(model), found=found, figures=figures, neighbours=told.neighbours)
 
 
 def figure(found: Result) -> bytes:
     return plots.neighbours(found.neighbours)
 
 
-def _planted(model: Model, against: Spec | None, held_out: Spec | None, count: int, console: Console) -> Figure:
+def _planted(judged: subject.Subject, unseen: Dataset, console: Console) -> Figure:
     """What the measure says of the same samples with copies among them."""
-    judged = subject.find(model, against, count, False, 0, model.device, console)
-    seen = copies.training(judged).images[: copies.SEEN]
-    others = of_dataset(subject.held_out(judged, held_out, console)).first(copies.HELD_OUT).flat()
+    seen, _ = copies.spread(copies.training(judged).images)
+    others = of_dataset(unseen).first(copies.HELD_OUT).flat()
     most = max(100, copies.PIXELS // seen[0].size)  # as many numbers as are compared of the run itself
     samples = judged.samples.first(min(copies.ASKED, most)).flat()
     g = np.random.default_rng(0)

@@ -45,10 +45,10 @@ def copies(result: Result, judged: Subject, extractor: Extractor, unseen: data.D
         return sets.features(extractor, pictures, console)
 
     with console.progress("nearest pictures, by pixels", None):
-        rows = seen.images[:SEEN]
+        rows, step = spread(seen.images)
         mine, theirs = ([view.flat() for view in views(pictures)] for pictures in (samples, others))
         found = memorisation(mine, rows, theirs)
-    _add(result, judged, seen, Asked("pixels", samples, len(rows), others, found, found.nearest))
+    _add(result, judged, seen, Asked("pixels", samples, len(rows), others, found, step * found.nearest))
 
     some = others.first(judged.count)
     mine, theirs = ([features(view) for view in views(pictures)] for pictures in (samples, some))
@@ -63,6 +63,12 @@ def copies(result: Result, judged: Subject, extractor: Extractor, unseen: data.D
         f"trained on, not of {others.count:,} held out ({some.count:,} by features); ± what chance does: "
         f"{'copies were found' if False in verdicts else verdict}."
     )
+
+
+def spread(seen: np.ndarray) -> tuple[np.ndarray, int]:
+    """Every so many-th picture, SEEN at most: of all classes, however they are ordered."""
+    step = -(-len(seen) // SEEN)
+    return seen[::step], step
 
 
 def training(judged: Subject) -> data.Dataset:

@@ -27,8 +27,9 @@ class Subject:
     count: int  # of reference pictures that are taken, at most ...
     seed: int  # ... and what chose them
     config: Config | None = None  # of the run that drew the samples
-    training: data.Dataset | None = None  # what that run learned from, where it is here
-    model: Model | None = None  # which drew them
+    training: data.Dataset | None = None  # what that run learned from, where it is here ...
+    learned: str = ""  # ... and how that is asked for
+    model: Model | None = None  # which drew the samples
 
     @property
     def real(self) -> Pictures:
@@ -52,7 +53,9 @@ def find(
             raise UserError(f"{what}: it is not a run, so say what to compare it with: --against DATA")
         judged = data.open(what, progress=progress)
         reference = data.open(against, size=judged.size, channels=judged.channels, progress=progress)
-        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, str(against), count, seed)
+        spec = str(against)
+        samples = sets.of_dataset(judged, seed).first(count)
+        return Subject(judged.name, samples, reference, spec, count, seed, learned=spec)
 
 
 def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
@@ -70,20 +73,20 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
     name = f"{name}, step {model.header.step:,}"
     pool, spec = (training, config.data) if reference is None else (reference, str(against))
     assert pool is not None
-    return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training, model)
+    samples = sets.of_model(model, count, name)
+    return Subject(name, samples, pool, spec, count, seed, config, training, config.data, model)
 
 
 def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:
     """Pictures like those that were learned from, but never seen: the user's, another part of a published set, or
     built-in ones drawn anew."""
-    learned = subject.config.data if subject.config else subject.spec
-    name, part = parsed(learned)
+    name, part = parsed(subject.learned)
     if spec is None:
         spec = f"{name}:{HELD_OUT}" if name in BUILT_IN else published.other_part(name, part)
     if spec is None:
         raise UserError(
-            f"--metrics memory: pictures like {learned} that were not trained on are wanted beside those that were; "
-            "name some with --held-out DATA, or leave it out"
+            f"--metrics memory: pictures like {subject.learned} that were not trained on are wanted beside those that "
+            "were; name some with --held-out DATA, or leave it out"
         )
     seed = 1 if parsed(str(spec))[0] in BUILT_IN else 0  # built-in pictures that training has not drawn
     seen = subject.training or subject.reference
