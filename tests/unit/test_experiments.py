@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan import latents
+from dcgan import data, latents
 from dcgan.checkpoint import Header
 from dcgan.config import Config
 from dcgan.data.pictures import FACTORS, Category, Continuous
@@ -128,15 +128,24 @@ def test_exemplars_lie_far_inside():
 # Arithmetic
 
 
+@pytest.fixture(autouse=True)
+def _few(monkeypatch):
+    monkeypatch.setattr(combine, "TRUE", 40)
+    for name, few in (("DRAWS", 2), ("TRIES", 4), ("ENDS", 3)):
+        monkeypatch.setattr(combine, name, few)
+
+
 def sums(G: nn.Module | None = None, means: int = 6) -> list[Figure]:
-    return combine.compute(model(G), sums=40, pool=1500, means=means, seer=Seer()).figures
+    return combine.compute(model(G), sums=20, pool=1500, means=means, seer=Seer()).figures
 
 
 def test_sums_of_a_linear_generator_succeed_and_of_their_pixels_do_not():
-    for figure in sums():
-        assert figure.value >= 0.9
+    found = sums()
+    assert np.mean([figure.value for figure in found]) >= 0.9
+    for figure in found:
+        assert figure.value >= 0.8
         assert figure.control == 0
-        assert figure.ok
+        assert figure.ok is (figure.value >= 0.9)
 
 
 def test_sums_of_a_generator_that_does_not_listen_fail():
@@ -147,8 +156,33 @@ def test_sums_of_a_generator_that_does_not_listen_fail():
 
 
 def test_more_exemplars_are_steadier():
-    few, many = (np.mean([figure.value for figure in sums(means=k)]) for k in (1, 8))
+    few, many = (np.mean([figure.protocol["the first of them"] for figure in sums(means=k)]) for k in (1, 8))
     assert many > few + 0.1
+
+
+def test_differences_that_were_tried_are_better_than_the_first():
+    """Single exemplars are unstable: it helps to have seen what they do. And of that nobody is sure by chance."""
+    for figure in sums(means=1):
+        assert figure.value > figure.protocol["the first of them"] + 0.05
+        assert 0 < figure.error < 0.2
+
+
+def test_what_the_reader_cannot_see_is_told(monkeypatch):
+    """The same is asked of true faces: here half of the smiles are overlooked."""
+    read = Seer.read
+
+    def true(self, images):
+        if len(images) != 40:
+            return read(self, images)
+        faces = data.open("faces:40", size=SIDE, seed=1).factors
+        sure = np.ones(40, np.float32)
+        mouths = np.where(np.arange(40) % 2, faces["mouth"], 0.0)
+        return Reading(faces | {"mouth": mouths}, dict.fromkeys(faces, sure), {}, sure, sure)
+
+    monkeypatch.setattr(Seer, "read", true)
+    glasses, hair, mouth = sums()
+    assert (glasses.floor, hair.floor) == (1, 1)
+    assert mouth.floor < 0.8
 
 
 def test_a_sum_in_words():
@@ -198,6 +232,9 @@ def turned(G: nn.Module | None = None) -> dict[str, Figure]:
 
 def test_a_linear_generator_turns_and_keeps_the_rest():
     figures = turned()
+    assert 0.3 < figures["moves by"].value < 2
+    assert figures["moves by"].ok is None
+    assert figures["moves by"].protocol["a random direction"] < 0.2
     assert figures["rises at each step"].value >= 0.6  # those that begin near an end reach it, and rise no further
     for name in ("hair", "glasses", "skin"):
         kept = figures[f"{name} kept"]
@@ -206,7 +243,18 @@ def test_a_linear_generator_turns_and_keeps_the_rest():
 
 
 def test_a_generator_that_does_not_listen_does_not_turn():
-    assert max(figure.value for figure in turned(Sheet(deaf=True)).values()) <= 0.1
+    figures = turned(Sheet(deaf=True))
+    assert max(figure.value for figure in figures.values()) <= 0.15
+    assert not any(figure.ok for figure in figures.values())
+
+
+def test_how_far_it_turns_is_told(monkeypatch):
+    """A vector that hardly turns keeps all the rest."""
+    whole, vector = turned()["moves by"].value, turn.vector
+    monkeypatch.setattr(turn, "vector", lambda *asked: (0.1 * vector(*asked)[0], vector(*asked)[1]))
+    figures = turned()
+    assert figures["hair kept"].value >= 0.9
+    assert figures["moves by"].value < 0.2 * whole
 
 
 def test_what_cannot_be_turned():

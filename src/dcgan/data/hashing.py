@@ -9,10 +9,11 @@ inspection of hash collisions showed high precision with an estimated false posi
     hashing = train(dataset)             # no labels; minutes
     of = duplicates(dataset, hashing)    # int64 [N]: the earlier picture that each repeats, or -1
 
-What it is to undo while it learns is what a second copy differs by: a shift, a crop, other light, grain. Two pictures
-meet where their bits agree in one of TABLES choices of KEY bits, so the time is linear in their number; of those that
-meet, the ones are taken for one picture whose codes point the same way. How much the same is chosen on the set itself:
-so that of a hundred that are taken for copies one is a stranger, or fewer.
+What it is to undo while it learns is what a second copy differs by: a shift, a crop, other light, grain. And each
+picture is looked up as it is and in a few other views: shifted by a pixel, cropped a little. A view meets a picture
+where their bits agree in one of TABLES choices of KEY bits, so the time is linear in the number of pictures; of those
+that meet, the ones are taken for one picture whose codes point the same way. How much the same is chosen on the set
+itself: so that of a hundred that are taken for copies one is a stranger, or fewer.
 """
 
 import io
@@ -37,13 +38,13 @@ NOISE, DROPOUT = 0.05, 0.2  # standard deviation, of pixels in [0, 1]; share of 
 STEPS, BATCH, RATE = 1500, 128, 1e-3
 DAMP = 10.0  # of the units' mean variance, added along each axis: the few that say most are held back a little
 KEY, TABLES = 16, 32
-NEIGHBOURS = 24  # in a bucket, each picture is held against so many after it
+NEIGHBOURS = 24  # in a bucket, each view is held against so many pictures
 FEW = 200  # pictures below which nothing can be learned
 FALSE = 0.01  # the paper's 1 in 100
 NONE = 1.01  # no cosine is so high: only the same pixels are then one picture
 TRIED = 5000  # pictures on which the likeness is chosen
 CHUNK = 1000
-LIKENESSES = 1 << 26  # cosines that are held at a time
+LIKENESSES = 1 << 25  # cosines that are held at a time
 
 
 class Autoencoder(nn.Module):
@@ -129,27 +130,46 @@ def changed(x: Tensor, random: torch.Generator) -> Tensor:
     return (moved * gain + 0.1 * (torch.rand(n, 1, 1, 1, generator=random) - 0.5)).clamp(0, 1)
 
 
+def views(x: Tensor) -> Iterator[Tensor]:
+    """[N, 3, 32, 32] as it is, shifted by a pixel each way, and cropped by a sixteenth at each side."""
+    yield x
+    wide = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        yield wide[..., down : down + SIDE, right : right + SIDE]
+    cut = SIDE // 16
+    yield F.interpolate(x[..., cut:-cut, cut:-cut], (SIDE, SIDE), mode="bilinear", align_corners=False)
+
+
+VIEWS = 6
+KINDS = {  # of second copies: what is done to uint8 [H, W, C], by a random number
+    "cropped": lambda one, random: _cut(one, 16),
+    "JPEG": lambda one, random: _saved(one, 50),
+    "light": lambda one, random: np.clip(one * (1 + random.choice([-0.12, 0.12])), 0, 255).astype(np.uint8),
+    "shifted": lambda one, random: _shifted(one, 1, random),
+    "cropped more": lambda one, random: _cut(one, 10),
+    "shifted by two": lambda one, random: _shifted(one, 2, random),
+}
+
+
 def copies(shown: np.ndarray, seed: int) -> np.ndarray:
-    """Second copies of uint8 [N, H, W, C], a kind for each in turn: cropped, JPEG of quality 50, 12 % darker or
-    lighter, shifted by a pixel."""
+    """Second copies of uint8 [N, H, W, C], a kind for each in turn: cropped by a sixteenth at each side, JPEG of
+    quality 50, 12 % darker or lighter, shifted by a pixel; and what no view has: cropped by a tenth, shifted by two."""
     random = np.random.default_rng(seed)
-    out = shown.copy()
-    for i, one in enumerate(shown):
-        h, w, _ = one.shape
-        match i % 4:
-            case 0:
-                cut = max(1, min(h, w) // 16)
-                out[i] = _resized(one[cut : h - cut, cut : w - cut], (w, h))
-            case 1:
-                out[i] = _saved(one, 50)
-            case 2:
-                out[i] = np.clip(one * (1 + random.choice([-0.12, 0.12])), 0, 255).astype(np.uint8)
-            case _:
-                axis, step = int(random.integers(2)), int(random.choice([-1, 1]))
-                out[i] = np.roll(one, step, axis)
-                edge = (slice(None),) * axis + (0 if step > 0 else -1,)
-                out[i][edge] = one[edge]
-    return out
+    change = list(KINDS.values())
+    return np.stack([change[i % len(change)](one, random) for i, one in enumerate(shown)])
+
+
+def _cut(one: np.ndarray, part: int) -> np.ndarray:
+    h, w, _ = one.shape
+    cut = max(1, round(min(h, w) / part))
+    return _resized(one[cut : h - cut, cut : w - cut], (w, h))
+
+
+def _shifted(one: np.ndarray, step: int, random: np.random.Generator) -> np.ndarray:
+    """Along either axis, its edge repeated."""
+    axis, way = int(random.integers(2)), int(random.choice([-1, 1]))
+    place = np.clip(np.arange(one.shape[axis]) - way * step, 0, one.shape[axis] - 1)
+    return one.take(place, axis)
 
 
 def _picture(one: np.ndarray) -> Image.Image:
@@ -170,17 +190,19 @@ def _saved(one: np.ndarray, quality: int) -> np.ndarray:
 
 
 def codes(shown: np.ndarray, hashing: Hashing) -> Tensor:
-    """float32 [N, CODE], each of length 1: its signs are the bits."""
-    raw = hashing.network.encode(even(cropped(shown)))
-    return F.normalize((raw - hashing.middle) @ hashing.turn, dim=1)
+    """float32 [VIEWS, N, CODE], each code of length 1: its signs are the bits."""
+    raw = torch.stack([hashing.network.encode(even(one)) for one in views(cropped(shown))])
+    return F.normalize((raw - hashing.middle) @ hashing.turn, dim=2)
 
 
 def _all_codes(dataset: Dataset, hashing: Hashing, report: prepare.Progress = prepare.silent) -> Tensor:
-    parts = []
+    """The same of all pictures, in half precision."""
+    held = torch.empty(VIEWS, len(dataset), CODE, dtype=torch.float16)
     for start in range(0, len(dataset), CHUNK):
-        parts.append(codes(dataset.images[start : start + CHUNK], hashing))
+        part = slice(start, start + CHUNK)
+        held[:, part] = codes(dataset.images[part], hashing).half()
         report("looking for duplicates", min(start + CHUNK, len(dataset)), len(dataset))
-    return torch.cat(parts)
+    return held
 
 
 def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
@@ -191,13 +213,13 @@ def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
     for proteins). And by what is second nearest: where copies come in pairs, that is a stranger.
     """
     rows = np.sort(np.random.default_rng(seed + 1).permutation(len(dataset))[:TRIED])
-    whole = _all_codes(dataset, hashing)
+    whole = _all_codes(dataset, hashing)[0].float()
     taken, second, strange = (torch.empty(len(rows)) for _ in range(3))
     few = max(1, min(CHUNK, LIKENESSES // len(whole)))
     for start in range(0, len(rows), few):
         part = rows[start : start + few]
         shown = dataset.images[part]
-        ours, mirrored = (codes(one, hashing) @ whole.T for one in (shown, shown[:, :, ::-1]))
+        ours, mirrored = (_likest(codes(one, hashing), whole) for one in (shown, shown[:, :, ::-1]))
         ours[torch.arange(len(part)), torch.from_numpy(part)] = 1.0
         strange[start : start + len(part)] = torch.where(mirrored > ours, mirrored, -1.0).amax(1)
         ours[torch.arange(len(part)), torch.from_numpy(part)] = -1.0
@@ -207,6 +229,14 @@ def _chosen(dataset: Dataset, hashing: Hashing, seed: int) -> float:
         if all_ and false <= FALSE * all_:
             return float(at)
     return NONE
+
+
+def _likest(seen: Tensor, whole: Tensor) -> Tensor:
+    """[VIEWS, n, CODE], [N, CODE] -> [n, N]: cosines, of whichever view is nearest."""
+    likeness = seen[0] @ whole.T
+    for view in seen[1:]:
+        torch.maximum(likeness, view @ whole.T, out=likeness)
+    return likeness
 
 
 def found(dataset: Dataset, report: prepare.Progress = prepare.silent) -> np.ndarray:
@@ -230,23 +260,27 @@ def duplicates(dataset: Dataset, hashing: Hashing, report: prepare.Progress = pr
     """int64 [N]: for each picture the earlier one that it repeats, or -1."""
     code = _all_codes(dataset, hashing, report).numpy()
     pairs = []
-    for one, other in _near(code > 0):
+    for view, one, other in _near(code > 0):
         for start in range(0, len(one), 100_000):
             a, b = one[start : start + 100_000], other[start : start + 100_000]
-            same = (code[a] * code[b]).sum(1) >= hashing.alike
+            same = np.einsum("nc,nc->n", code[view, a], code[0, b], dtype=np.float32) >= hashing.alike
             pairs.append(np.stack([a[same], b[same]], 1))
     return first_of_each(exact(dataset), np.concatenate(pairs or [np.empty((0, 2), np.int64)]))
 
 
-def _near(bits: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs that share a bucket, from each table."""
+def _near(bits: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """From each table: a view's number, pictures that were looked up in it, and others that share their buckets."""
     random = np.random.default_rng(0)
     for _ in range(TABLES):
-        key = bits[:, random.permutation(CODE)[:KEY]] @ (1 << np.arange(KEY))
-        order = np.argsort(key, kind="stable")
-        for step in range(1, NEIGHBOURS + 1):
-            one, other = order[:-step], order[step:]
-            together = key[one] == key[other]
-            if not together.any():
-                break
-            yield one[together], other[together]
+        keys = bits[:, :, random.permutation(CODE)[:KEY]] @ (1 << np.arange(KEY))  # [VIEWS, N]
+        order = np.argsort(keys[0], kind="stable")
+        held, start = keys[0][order], random.integers(1 << 30, size=len(order))
+        for view, asked in enumerate(keys):
+            first, size = np.searchsorted(held, asked), np.searchsorted(held, asked, "right")
+            size -= first
+            for step in range(NEIGHBOURS):
+                one = np.flatnonzero(size > step)
+                if not len(one):
+                    break
+                other = order[first[one] + (start[one] + step) % size[one]]
+                yield view, one[one != other], other[one != other]

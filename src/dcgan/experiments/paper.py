@@ -56,13 +56,14 @@ class Effort:
     samples: int  # that are scored, or compared with training pictures
     tried: int  # that a vector or a dropped map is tried on
     pool: int  # among which exemplars are sought
+    sums: int  # of each attribute, and so many times
     supervised: int  # minibatches of the networks that D's features are held against
     generated: int  # digits for the nearest neighbours
     hashing: int  # steps of the de-duplication network
 
 
-FULL = Effort(10_000, 8000, truth.TAUGHT, 1200, 1000, 1000, 2000, 2000, 50_000, 1500)
-QUICK = Effort(2000, 400, 2000, 250, 200, 200, 1000, 200, 2000, 100)
+FULL = Effort(10_000, 8000, truth.TAUGHT, 1200, 1000, 1000, 2000, 100, 2000, 50_000, 1500)
+QUICK = Effort(2000, 400, 2000, 250, 200, 200, 1000, 20, 200, 2000, 100)
 SETTINGS: dict[str, dict[str, Any]] = {  # of each run: what it learns from, and how else than by default
     "faces": {},
     "rooms": {},
@@ -156,13 +157,17 @@ def entries() -> Iterator[Entry]:
         combine,
         "faces",
         ("faces",),
-        lambda w, m: combine.compute(m, pool=w.effort.pool, seer=w.reader("faces"), console=w.console),
+        lambda w, m: combine.compute(
+            m, pool=w.effort.pool, sums=w.effort.sums, seer=w.reader("faces"), console=w.console
+        ),
     )
     yield entry(
         turn,
         "faces",
         ("faces",),
-        lambda w, m: turn.compute(m, pool=w.effort.pool, seer=w.reader("faces"), console=w.console),
+        lambda w, m: turn.compute(
+            m, tried=min(turn.TRIED, w.effort.tried), pool=w.effort.pool, seer=w.reader("faces"), console=w.console
+        ),
     )
     yield entry(
         one_nn,

@@ -80,8 +80,13 @@ class Kept:
 
 
 def figure_in_words(figure: Figure) -> str:
-    """`0.93 (goal 0.9, control 0.12): ok`"""
-    beside = (("goal", figure.goal), ("control", figure.control), ("paper", figure.paper))
+    """`0.93 (goal 0.9, real pictures 0.99): ok`"""
+    beside = (
+        ("goal", figure.goal),
+        ("control", figure.control),
+        ("real pictures", figure.floor),
+        ("paper", figure.paper),
+    )
     words = [f"{name} {number(value)}" for name, value in beside if value is not None]
     verdict = "" if figure.ok is None else (": ok" if figure.ok else ": missed")
     return number(figure.value) + (f" ({', '.join(words)})" if words else "") + verdict

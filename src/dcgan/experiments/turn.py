@@ -3,14 +3,15 @@
 Their means' difference is a direction in z along which heads turn; samples are moved along it and turn, keeping who
 they are. "A turn vector was created from four averaged samples of faces looking left vs looking right"; they foresee
 the same for scale and position, which are done here as well. A reader chooses the samples and sees what came of it: in
-how many of a hundred the factor rises at each of six steps, and in how many the rest stays as it was.
+how many the factor rises at each of six steps, and how far, and in how many of those of which it is sure the rest stays
+as it was. (A vector that hardly turned would keep everything.) A direction at random, as long, is told beside.
 
 Four against four carry eight faces' other traits along. Here sixteen pairs are chosen that are alike (of the same hair
 and glasses, and near each other in z), and what tells of other factors linearly is taken out of their difference. The
 paper's way, four at random against four, stands beside each figure as its control.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from dcgan.data.pictures import FACTORS, Continuous
 from dcgan.errors import UserError, suggest
 from dcgan.experiments import exemplars, result
 from dcgan.experiments.exemplars import POOL, Shown, Wish
-from dcgan.metrics.reader import TOLERANCE, Reader
+from dcgan.metrics.reader import SURE, TOLERANCE, Reader
 from dcgan.metrics.result import Figure
 from dcgan.plots import Row
 from dcgan.plots.style import MINUS
@@ -31,7 +32,7 @@ PAIRS = 16  # samples at each end
 PAPERS = 4
 ELSE = 1e6  # apart, those of another category
 POINTS = 7  # from -1 to 1
-TRIED = 100  # samples that are moved
+TRIED = 300  # samples that are moved
 FIRST_TRIED = 10_000  # their first seed: none of them was looked at before
 FAR = 0.6  # a factor beyond it, of -1 to 1, is at its end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
@@ -85,10 +86,10 @@ def compute(
             axis, found = _axis(model, seer, shown, factor, KEPT[name], pairs, tried)
             axes.append(axis)
             figures += found
-            said.append(f"{factor} rises at each step in {found[0].value:.0%}")
+            said.append(f"{factor} rises at each step in {found[0].value:.0%}, by {found[1].value:.2f} of 2 in all")
             bar.update(number + 1)
     first = [figure for figure in figures if figure.name.startswith(axes[0].factor)]
-    kept = ", ".join(f"{figure.name.partition(': ')[2]} in {figure.value:.0%}" for figure in first[1:])
+    kept = ", ".join(f"{figure.name.partition(': ')[2]} in {figure.value:.0%}" for figure in first[2:])
     found = f"of {tried} samples, {'; '.join(said)}; along {axes[0].factor}, {kept}"
     return Result(subject=result.subject(model), found=found, figures=figures, axes=axes)
 
@@ -153,34 +154,64 @@ def _axis(
     model: Model, seer: Reader, shown: Shown, factor: str, kept: Sequence[str], pairs: int, tried: int
 ) -> tuple[Axis, list[Figure]]:
     way, seeds = vector(shown, seer, factor, kept, pairs)
+    g = np.random.default_rng(0)
     pictures, ours = _moved(model, seer, way, tried)
-    _, theirs = _moved(model, seer, papers(shown, factor, np.random.default_rng(0)), tried)
+    _, theirs = _moved(model, seer, papers(shown, factor, g), tried)
+    chance = g.standard_normal(len(way))
+    _, random = _moved(model, seer, (chance * np.linalg.norm(way) / np.linalg.norm(chance)).astype(np.float32), tried)
     protocol = {"pairs": pairs, "among": len(shown.seeds), "points": POINTS, "samples": tried, "beside": "4 against 4"}
     of = f"{FIRST_TRIED}-{FIRST_TRIED + tried - 1}"
 
-    def share(name: str, rule: Callable[[Mapping[str, np.ndarray]], np.ndarray], goal: float) -> Figure:
-        value, control = (float(rule(values).mean()) for values in (ours, theirs))
-        return Figure(f"{factor}: {name}", value, protocol, of, goal=goal, ok=value >= goal, control=control)
+    def share(name: str, rule: Callable[[Moved], np.ndarray], goal: float | None = None) -> Figure:
+        told, control, by_chance = (rule(moved) for moved in (ours, theirs, random))
+        value = float(told.mean())
+        about = protocol | {"counted": len(told), "a random direction": float(by_chance.mean())}
+        error = float(told.std() / len(told) ** 0.5)
+        return Figure(
+            f"{factor}: {name}",
+            value,
+            about,
+            of,
+            goal=goal,
+            ok=None if goal is None else value >= goal,
+            control=float(control.mean()),
+            error=error,
+        )
 
-    figures = [share("rises at each step", lambda values: np.all(np.diff(values[factor], axis=1) > 0, 1), GOAL_RISES)]
+    figures = [
+        share("rises at each step", lambda moved: np.all(np.diff(moved.values[factor], axis=1) > 0, 1), GOAL_RISES),
+        share("moves by", lambda moved: moved.values[factor][:, -1] - moved.values[factor][:, 0]),
+    ]
     for one in kept:
         if one != factor:
-            figures.append(share(f"{one} kept", lambda values, one=one: _same(values[one]), GOAL_KEPT))
-    return Axis(factor, seeds, pictures[:SHOWN], ours[factor]), figures
+            figures.append(share(f"{one} kept", lambda moved, one=one: moved.same(one), GOAL_KEPT))
+    return Axis(factor, seeds, pictures[:SHOWN], ours.values[factor]), figures
 
 
-def _moved(model: Model, seer: Reader, way: np.ndarray, tried: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Samples at each point of their way: uint8 [tried, POINTS, H, W, C], and what is read off them [tried, POINTS]."""
+@dataclass(frozen=True)
+class Moved:
+    """What is read off samples at each point of their way; each array is [tried, POINTS]."""
+
+    values: dict[str, np.ndarray]
+    confidences: dict[str, np.ndarray]
+
+    def same(self, factor: str) -> np.ndarray:
+        """Of the samples in whose middle it is surely read: whether it is read so at all points; a continuous one
+        within the reader's tolerance."""
+        values = self.values[factor][self.confidences[factor][:, POINTS // 2] > SURE]
+        middle = values[:, POINTS // 2, None]
+        if values.dtype.kind == "f":
+            return np.all(np.abs(values - middle) <= 2 * TOLERANCE, 1)  # of a range from -1 to 1
+        return np.all(values == middle, 1)
+
+
+def _moved(model: Model, seer: Reader, way: np.ndarray, tried: int) -> tuple[np.ndarray, Moved]:
+    """Samples at each point of their way, uint8 [tried, POINTS, H, W, C], and what is read off them."""
     z, labels = model.latents(range(FIRST_TRIED, FIRST_TRIED + tried))
     z = (z[:, None] + np.linspace(-1, 1, POINTS, dtype=np.float32)[:, None] * way).reshape(-1, z.shape[1])
     pictures = model.generate(z, None if labels is None else np.repeat(labels, POINTS))
-    values = {name: held.reshape(tried, POINTS) for name, held in seer.read(pictures).values.items()}
-    return pictures.reshape(tried, POINTS, *pictures.shape[1:]), values
-
-
-def _same(values: np.ndarray) -> np.ndarray:
-    """[N, POINTS] -> [N]: read alike at all points as in the middle; a continuous one within the reader's tolerance."""
-    middle = values[:, POINTS // 2, None]
-    if values.dtype.kind == "f":
-        return np.all(np.abs(values - middle) <= 2 * TOLERANCE, 1)  # of a range from -1 to 1
-    return np.all(values == middle, 1)
+    read = seer.read(pictures)
+    values, sure = (
+        {name: one.reshape(tried, POINTS) for name, one in held.items()} for held in (read.values, read.confidences)
+    )
+    return pictures.reshape(tried, POINTS, *pictures.shape[1:]), Moved(values, sure)

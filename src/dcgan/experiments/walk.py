@@ -6,7 +6,8 @@ is closed to a loop, each segment walked in equal steps (a line; an arc of the s
 distance between neighbours taken in lite0's features, which know nothing of this generator. For one that draws, the
 largest step stays near the mean, and is a small part of the way from one point to the next. Beside it goes a
 memoriser, which shows the nearest of a thousand remembered latents' pictures: it stands still, then jumps. (One that
-draws another picture at each step has steps of one length, but each as long as the whole way.)
+draws another picture at each step has steps of one length, but each as long as the whole way.) And beside it fades one
+picture into the next, pixel by pixel: no path is smoother, so its steps are the floor.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,12 +67,13 @@ def compute(
     remembered = np.concatenate([z, latents.draw(range(REMEMBERED), model.config.z_dim, model.config.z)])
     memorised = _generate(model, remembered[_nearest(path, remembered)], labels)
     told = []
-    with console.progress("measuring steps", 2 * len(path)) as bar:
-        for i, shown in enumerate((frames, memorised)):
+    with console.progress("measuring steps", 3 * len(path)) as bar:
+        for i, shown in enumerate((frames, memorised, _faded(frames, steps))):
             told.append(_smoothness(extractor(shown), steps))
             bar.update((i + 1) * len(path))
-    (ours, part), (theirs, jump) = told
+    (ours, part), (theirs, jump), (even_faded, faded) = told
     protocol = {
+        "faded": [even_faded, faded],
         "points": list(points),
         "steps": steps,
         "features": getattr(extractor, "name", "own"),
@@ -81,11 +83,12 @@ def compute(
     even, small = ours <= GOAL < theirs, part <= PART < jump
     figures = [
         Figure("largest step / mean", ours, protocol, seeds, goal=GOAL, ok=even, control=theirs),
-        Figure("largest step / way between points", part, protocol, seeds, goal=PART, ok=small, control=jump),
+        Figure("largest step / way", part, protocol, seeds, goal=PART, ok=small, control=jump),
     ]
     found = (
         f"{len(path)} steps round {len(points)} latents: the largest is {ours:.1f} times the mean and {part:.2f} of "
-        f"the way from point to point; of a memoriser on the same path {theirs:.1f} times and {jump:.2f}"
+        f"the way from point to point; of a memoriser on the same path {theirs:.1f} times and {jump:.2f}, of pictures "
+        f"faded into each other {even_faded:.1f} and {faded:.2f}"
     )
     return Result(
         subject=result.subject(model), found=found, figures=figures, points=points, frames=frames, memorised=memorised
@@ -110,6 +113,13 @@ def animation(found: Result) -> bytes:
 
 def _generate(model: Model, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     return model.generate(z, None if labels is None else np.repeat(labels[:1], len(z)))
+
+
+def _faded(frames: np.ndarray, steps: int) -> np.ndarray:
+    """The pictures of the points, each faded into the next."""
+    here = frames[::steps].astype(np.float32)[:, None]
+    share = (np.arange(steps, dtype=np.float32) / steps)[:, None, None, None]
+    return (here + share * (np.roll(here, -1, 0) - here)).round().astype(np.uint8).reshape(frames.shape)
 
 
 def _nearest(path: np.ndarray, remembered: np.ndarray) -> np.ndarray:

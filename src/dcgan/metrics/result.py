@@ -18,7 +18,7 @@ class Figure:
     goal: float | None = None
     paper: str | None = None
     ok: bool | None = None  # None: there is no goal, or it cannot be told
-    floor: float | None = None  # the same of real pictures against other real ones
+    floor: float | None = None  # the same of real pictures (against other real ones)
     control: float | None = None  # the same of real pictures whose pixels are shuffled
     error: float | None = None  # standard error of the value
 
