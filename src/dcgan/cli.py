@@ -54,8 +54,12 @@ def _part(code: int) -> None:
 
 def _obey(words: list[str]) -> None:
     try:
+        if empty := [word for word in words if not word or (word.startswith("--") and word.endswith("="))]:
+            what = empty[0].rstrip("=") or "an argument"
+            raise UserError(f"{what}: it is empty, as an unset shell variable leaves it; fill it, or leave it out")
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
     except CycloptsError as error:
         _leave(usage.sentence(error))
     except UserError as error:
@@ -96,7 +100,8 @@ def _with_settings(*groups: str) -> Callable[[Callable], Callable]:
             kind = str
         elif rules["among"]:
             kind = Literal[rules["among"]]  # pyrefly: ignore[invalid-literal]
-        about = rules["about"] + ("" if field.default is None else f" [default: {_shown(field.default)}]")
+        usual = config.PRESETS["default"].get(field.name, field.default)
+        about = rules["about"] + ("" if usual is None else f" [default: {_shown(usual)}]")
         read = usage.whole if kind in (int, int | None) else None
         flag = Parameter(name=config.flag(field.name), help=about, group=rules["group"], converter=read)
         flags.append(
@@ -626,7 +631,7 @@ def evaluate(
     against: str | None = None,
     metrics: str = "fid,kid,pr",
     features: str = "lite0",
-    count: int = 5000,
+    count: Annotated[int, Parameter(converter=usage.whole)] = 5000,
     held_out: str | None = None,
     last: Last = False,
     figure: Path | None = None,
@@ -660,6 +665,12 @@ def evaluate(
 
     console = Console(quiet=quiet, stderr=json_out)
     asked = measures.METRICS if metrics == "all" else tuple(name.strip() for name in metrics.split(","))
+    if figure:
+        _need_png("--figure", figure)
+        if "memory" not in asked:
+            raise UserError(f"--figure {figure}: it shows the nearest pictures; add memory to --metrics")
+        if not overwrite and figure.exists():
+            raise UserError(f"{figure}: there is such a file already; choose another name, or add --overwrite")
     done = measures.evaluate(
         what,
         against,
@@ -670,12 +681,6 @@ def evaluate(
         last=last,
         console=console,
     )
-    if figure:
-        from dcgan import files, plots
-
-        if not done.neighbours:
-            raise UserError(f"--figure {figure}: it shows the nearest pictures; add memory to --metrics")
-        files.write_new(figure, plots.neighbours(done.neighbours), overwrite)
     if done.of and done.of.folder:
         from dcgan.metrics import kept
 
@@ -687,6 +692,10 @@ def evaluate(
         print(json.dumps(done.as_json()))
     else:
         console.say(done.in_words())
+    if figure:
+        from dcgan import files, plots
+
+        files.write_new(figure, plots.neighbours(done.neighbours), overwrite)
 
 
 @app.command

@@ -151,7 +151,7 @@ class Config:
     m: int = _rule(64, "pictures in a minibatch", low=2, high=65536)
     optimizer: str = _rule("adam", "gradient rule", among=("adam", "sgd"))
     lr: float = _rule(2e-4, "learning rate", low=0, high=10)
-    lr_D: float | None = _rule(None, "D's learning rate; the same by default", low=0, high=10)
+    lr_D: float | None = _rule(None, "D's learning rate; that of --lr where only that is given", low=0, high=10)
     beta1: float = _rule(0.5, "Adam's first moment", low=0, high=0.9999)
     beta2: float = _rule(0.999, "Adam's second moment", low=0, high=0.999999)
     momentum: float = _rule(0.5, "of sgd, at the start", low=0, high=0.9999)

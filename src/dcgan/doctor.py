@@ -28,10 +28,14 @@ class Examination:
     findings: list[Line]  # each with `still`: whether it is so at the end
     score: dict[str, Any] | None  # best, last, step_of_best, metric
     advice: list[str]
+    enough: bool  # reports and checks to go by
 
     @property
-    def sound(self) -> bool:
-        return not any(finding["still"] for finding in self.findings)
+    def sound(self) -> bool | None:
+        """None: too little to tell."""
+        if any(finding["still"] for finding in self.findings):
+            return False
+        return True if self.enough else None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -45,7 +49,8 @@ class Examination:
         }
 
     def in_words(self) -> str:
-        lines = [f"{self.path}, step {self.step:,}: {'sound' if self.sound else 'something is the matter'}"]
+        verdict = {True: "sound", False: "something is the matter", None: "too little to tell"}[self.sound]
+        lines = [f"{self.path}, step {self.step:,}: {verdict}"]
         for name, sign in self.signs.items():
             worst = f"; at worst {sign['worst']:.3g}, step {sign['at']:,}" if sign["at"] != self.step else ""
             lines.append(f"  {name:<22} {sign['now']:.3g} ({sign['sound']}){worst}")
@@ -86,7 +91,10 @@ def examine(path: Path | str) -> Examination:
     if score and score["last"] > PAST * max(score["best"], 0.0) and score["best"] > 0:
         drawn = "`dcgan sample` draws from the best checkpoint unless told --last"
         advice.append(f"it was better at step {score['step_of_best']:,}: train no longer than that; {drawn}")
-    if len(checks) < FEW or len(reports) < diagnosis.WINDOW:
+    enough = len(checks) >= FEW and len(reports) >= diagnosis.WINDOW
+    if header and header.origin and not reports:
+        advice.append(f"it was imported ({header.origin}), and its training is not on record")
+    elif not enough:
         seen = f"{len(reports)} reports and {len(checks)} checks of samples"
         advice.append(f"its log holds {seen}, which is little to go by; train on, or lower --sample-every")
     elif not advice:
@@ -95,7 +103,9 @@ def examine(path: Path | str) -> Examination:
         advice.append((unfinished + told).strip("; ") or "nothing to do")
     if config.recover is False and any(one["name"] in (diagnosis.NO_NUMBER, diagnosis.COLLAPSE) for one in findings):
         advice.append("with --recover the same command goes back to a sound checkpoint of itself")
-    return Examination(str(folder.path), header.step if header else 0, _signs(reports, checks), findings, score, advice)
+    return Examination(
+        str(folder.path), header.step if header else 0, _signs(reports, checks), findings, score, advice, enough
+    )
 
 
 def _ended(line: Line, last: int) -> bool:

@@ -79,6 +79,8 @@ def draw(run: Path, asked: Asked, out: Path | None, overwrite: bool, console: Co
         files.write_new(out, images.png(image, _recipe(model, run, words, asked.off)), overwrite)
         return Drawn(str(out), 1, len(points), model.header.step, words)
     assert out is not None
+    if out.is_dir() and out.resolve() == Path(model.config.data).resolve():
+        raise UserError(f"--out {out}: the run learns from the pictures in this folder; choose another")
     wanted = {out / f"{_file(point, number)}.png": point for number, point in enumerate(points)}
     _write_each(model, run, wanted, asked.off, overwrite, console)
     return Drawn(str(out), len(wanted), len(points), model.header.step, words)

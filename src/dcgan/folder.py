@@ -83,11 +83,11 @@ class Folder:
                     held = json.loads(line)
                 except ValueError:
                     continue
-                if isinstance(held, dict):
+                if isinstance(held, dict) and isinstance(held.get("step"), int):
                     yield held
 
     def reports(self) -> list[dict[str, Any]]:
-        return [line for line in self.lines() if "event" not in line]
+        return [line for line in self.lines() if "event" not in line and "loss_G" in line]
 
     def scores(self) -> list[dict[str, Any]]:
         """What --evaluate-every measured: step, score (the lower, the better) and metric."""

@@ -83,6 +83,14 @@ def read_picture(path: Path) -> np.ndarray:
     return array if array.ndim == 3 else array[..., None]
 
 
+def read_if_whole(path: Path) -> np.ndarray | None:
+    """The same; None where the file was damaged since."""
+    try:
+        return read_picture(path)
+    except (OSError, SyntaxError, ValueError):  # as Pillow says it
+        return None
+
+
 def animation(frames: Sequence[np.ndarray], kind: str = "webp", milliseconds: int = 120, hold: int = 1500) -> bytes:
     """A looping WebP or GIF that rests on its last frame."""
     pictures = [picture(frame) for frame in frames]

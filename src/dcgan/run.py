@@ -492,8 +492,10 @@ class Session:
         frames = self.folder.sample_files()
         if len(frames) > FRAMES:
             frames = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
-        moving = images.animation([images.read_picture(frame) for frame in frames], self.config.timelapse)
-        files.write_whole(self.folder.timelapse_file(self.config.timelapse), moving)
+        shown = [picture for frame in frames if (picture := images.read_if_whole(frame)) is not None]
+        if shown:
+            moving = images.animation(shown, self.config.timelapse)
+            files.write_whole(self.folder.timelapse_file(self.config.timelapse), moving)
         about = {"seconds": round(self.watch.seconds, 3), "memory": peak_memory(self.device)}
         self.folder.write(event="finish", step=self.state.step, **about)
 

@@ -1,6 +1,6 @@
 """What is wrong with a command line, in our own sentences; numbers read strictly; the flags that many verbs have."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -20,10 +20,22 @@ def whole(kind: Any, tokens: Sequence[Token]) -> int:
         raise UserError(f"{tokens[0].keyword} {tokens[0].value}: it must be a whole number") from None
 
 
+def at_least(low: int) -> Callable[[Any, Sequence[Token]], int]:
+    def read(kind: Any, tokens: Sequence[Token]) -> int:
+        value = whole(kind, tokens)
+        if value < low:
+            raise UserError(f"{tokens[0].keyword} {value}: it must be a whole number of {low} or more")
+        return value
+
+    return read
+
+
 Out = Annotated[Path | None, Parameter(name="--out")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout, nothing else.")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing on the way.")]
 Whole = Annotated[int | None, Parameter(converter=whole)]
+Positive = Annotated[int | None, Parameter(converter=at_least(1))]
+Seed = Annotated[int | None, Parameter(converter=at_least(0))]
 Nproc = Annotated[int, Parameter(converter=whole)]
 Last = Annotated[
     bool,
@@ -42,7 +54,7 @@ def sentence(error: wrong.CycloptsError) -> str:
             known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
             return f"{typed}: there is no such option{_near(typed, known) or f'; {help_} lists them'}"
         case wrong.UnknownCommandError():
-            typed, verbs = (error.unused_tokens or [""])[0], [name for name in error.app or () if name.isalpha()]
+            typed, verbs = (error.unused_tokens or [""])[0], [name for name in error.app or () if name[0] != "-"]
             return f"{typed}: there is no such verb{suggest(typed, verbs)}"
         case wrong.CoercionError() if error.token is not None:
             name = error.token.keyword or (error.argument.name.lstrip("-").upper() if error.argument else "DATA")

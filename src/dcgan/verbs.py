@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 
 from dcgan.console import Console
 from dcgan.errors import UserError
-from dcgan.usage import Json, Last, Out, Overwrite, Quiet, Whole
+from dcgan.usage import Json, Last, Out, Overwrite, Positive, Quiet, Seed, Whole
 
 if TYPE_CHECKING:
     from dcgan.experiments.result import Kept
@@ -77,7 +77,7 @@ def walk(
     /,
     *,
     points: Annotated[list[str] | None, Parameter(name="--point")] = None,
-    steps: Whole = None,
+    steps: Positive = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -110,7 +110,7 @@ def epochs(
     /,
     *,
     passes: str = "1,5",
-    count: Whole = None,
+    count: Positive = None,
     out: Out = None,
     overwrite: Overwrite = False,
     json_out: Json = False,
@@ -149,7 +149,7 @@ def neighbours(
     /,
     *,
     held_out: str | None = None,
-    count: Whole = None,
+    count: Positive = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -185,7 +185,7 @@ def combine(
     /,
     *,
     find: list[str] | None = None,
-    means: Whole = None,
+    means: Positive = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -223,7 +223,7 @@ def turn(
     /,
     *,
     what: list[str] | None = None,
-    pairs: Whole = None,
+    pairs: Positive = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -296,7 +296,7 @@ def invert(
     name: str | None = None,
     remove: str | None = None,
     class_: Annotated[str | None, Parameter(name="--class")] = None,
-    steps: Whole = None,
+    steps: Positive = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -353,7 +353,7 @@ def filters(
     data: str | None = None,
     /,
     *,
-    seed: Whole = None,
+    seed: Seed = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -389,11 +389,11 @@ def classify(
     *,
     test: str | None = None,
     methods: str = "all",
-    each: Whole = None,
-    most: Whole = None,
-    centres: Whole = None,
-    steps: Whole = None,
-    seed: Whole = None,
+    each: Positive = None,
+    most: Positive = None,
+    centres: Positive = None,
+    steps: Positive = None,
+    seed: Seed = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -448,7 +448,7 @@ def one_nn(
     /,
     *,
     test: str | None = None,
-    count: Whole = None,
+    count: Positive = None,
     real: Annotated[bool, Parameter(negative="")] = False,
     last: Last = False,
     out: Out = None,
@@ -488,8 +488,8 @@ def dedup(
     /,
     *,
     size: Whole = None,
-    steps: Whole = None,
-    seed: Whole = None,
+    steps: Positive = None,
+    seed: Seed = None,
     out: Out = None,
     overwrite: Overwrite = False,
     json_out: Json = False,
@@ -531,11 +531,11 @@ def guidelines(
     *,
     size: str | None = None,
     minutes: float | None = None,
-    steps: Whole = None,
-    seeds: Whole = None,
+    steps: Positive = None,
+    seeds: Positive = None,
     only: list[str] | None = None,
     preset: str | None = None,
-    count: Whole = None,
+    count: Positive = None,
     threads: Whole = None,
     out: Out = None,
     json_out: Json = False,
@@ -567,15 +567,19 @@ def guidelines(
         The folder of the runs, with the picture and its JSON. [default: runs/guidelines-DATA]
     """
     from dcgan.experiments import guidelines as experiment
+    from dcgan.experiments import result
 
     console = Console(quiet=quiet, stderr=json_out)
     if minutes is not None and steps is not None:
         raise UserError("--minutes: --steps is given too, and one of them says how long; keep one")
     where = out or Path("runs") / f"guidelines-{Path(data).name.partition(':')[0]}"
+    result.check_ours(where, "guidelines")
     found = experiment.compute(
         data,
         where,
-        length={"steps": steps} if steps else {"minutes": experiment.MINUTES if minutes is None else minutes},
+        length={"steps": steps}
+        if steps is not None
+        else {"minutes": experiment.MINUTES if minutes is None else minutes},
         only=only or (),
         settings=_given(size=size, preset=preset, threads=threads),
         console=console,

@@ -185,7 +185,30 @@ CASES = {
     "sample run --seeds a": "--seeds a: 'a' is not a seed or a range; write 17, 0-63 or 0-3,17",
     "sample run --seeds 1e9": "--seeds 1e9: '1e9' is not a seed or a range; write 17, 0-63 or 0-3,17",
     "sample run --seeds -1": "--seeds -1: '-1' is not a seed or a range; write 17, 0-63 or 0-3,17",
-    "sample run --seeds=": "--seeds : '' is not a seed or a range; write 17, 0-63 or 0-3,17",
+    "sample run --seeds=": "--seeds: it is empty, as an unset shell variable leaves it; fill it, or leave it out",
+    "train ": "an argument: it is empty, as an unset shell variable leaves it; fill it, or leave it out",
+    "sample run --count 2 --out ": (
+        "an argument: it is empty, as an unset shell variable leaves it; fill it, or leave it out"
+    ),
+    # the paper, figure by figure
+    "guidelines faces:64 --steps 0": "--steps 0: it must be a whole number of 1 or more",
+    "guidelines faces:64 --steps 1 --out mine": (
+        "--out mine: guidelines.json is there already, and is none of ours; choose another folder"
+    ),
+    "paper --quick --out mine": "--out mine: paper.html is there already, and is none of ours; choose another folder",
+    "paper --quick --size 5": "--size 5: sides go from 8 to 512 pixels; choose 32 or 64 to begin with",
+    "classify run --methods D --most 0": "--most 0: it must be a whole number of 1 or more",
+    "classify run --methods kmeans --centres 0": "--centres 0: it must be a whole number of 1 or more",
+    "classify run --seed -5": "--seed -5: it must be a whole number of 0 or more",
+    "evaluate run --count 49.6": "--count 49.6: it must be a whole number",
+    "evaluate run --figure a.png": "--figure a.png: it shows the nearest pictures; add memory to --metrics",
+    "evaluate run --metrics memory --figure a.jpg": (
+        "--figure a.jpg: it is written as PNG; give it a name that ends in .png"
+    ),
+    "evaluate run --metrics memory --figure other.png": (
+        "other.png: there is such a file already; choose another name, or add --overwrite"
+    ),
+    "export run --to images --count 0": "--count 0: it must be a whole number from 1 to 1,000,000",
     "sample run --seeds 9999999999999999": (
         "'9999999999999999': a seed is a whole number from 0 to 9007199254740991, and 9999999999999999 is above it"
     ),
@@ -223,7 +246,7 @@ def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """A folder with all sorts of things in it, where the commands are typed."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    for folder in ("empty", "notes", "liars", "some", "foreign"):
+    for folder in ("empty", "notes", "liars", "some", "foreign", "mine"):
         (tmp_path / folder).mkdir()
     (tmp_path / "notes" / "a.md").write_text("# not a picture\n")
     for name in ("1.jpg", "2.jpg"):
@@ -231,6 +254,8 @@ def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for name in ("a.png", "b.png", "c.png"):
         Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(tmp_path / "some" / name)
     os.truncate(tmp_path / "some" / "c.png", 100)
+    for name in ("guidelines.json", "paper.html"):
+        (tmp_path / "mine" / name).write_text("something of the user's")
     (tmp_path / "noise.bin").write_bytes(rng.bytes(5000))
     (tmp_path / "other.png").write_bytes(b"something of the user's")
     (tmp_path / "bad.toml").write_text("width = \n")

@@ -114,6 +114,9 @@ def test_settings_that_say_no_and_that_come_with_a_preset(tmp_path):
     words = facts.command(Config.build("mnist", minutes=3.0, conditional=False), Folder(tmp_path / "r"), sittings, 77)
     assert words is not None
     assert words.endswith("--from other --no-conditional --steps 77")  # where three minutes came to
+    one_rate = Config.build("default", lr=1e-3, lr_D=None, steps=5)
+    words = facts.command(one_rate, Folder(tmp_path / "r"), [{"event": "start", "processes": 2}], 5)
+    assert words == "dcgan train faces --out r-again --nproc 2 --lr 0.001 --steps 5"
     assert facts.command(c.replace(loss="own:mine"), Folder(tmp_path), sittings, 5) is None
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -388,6 +389,14 @@ def test_a_reader_that_has_enough(run):
     process.stdout.close()
     assert (process.wait(timeout=200), process.stderr.read()) == (141, "")
     process.stderr.close()
+
+
+def test_closed_output(run):
+    """`dcgan runs runs >&-`"""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.join(command('runs', 'runs'))} >&-"], capture_output=True, text=True, timeout=200
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_error_of_the_system_is_a_sentence_too(cli, monkeypatch):

@@ -1,5 +1,6 @@
 """What goes wrong is named: each kind provoked in a real run, said once; and nothing is said of runs that are well."""
 
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -360,7 +361,9 @@ def test_doctor_tells_what_is_gone(tmp_path, trained):
     for step, score in ((10, 0.1), (30, 0.2)):
         folder.write(event="evaluate", step=step, score=score, metric="KID (lite0)")
     seen = doctor.examine(folder.path)
-    assert seen.sound
+    assert seen.sound is None  # six reports are too few to tell
+    assert seen.in_words().startswith(f"{folder.path}, step 30: too little to tell\n")
+    assert seen.as_json()["sound"] is None
     assert "D has won: it tells all apart; since then it is gone" in seen.in_words()
     assert seen.score == {"best": 0.1, "last": 0.2, "step_of_best": 10, "metric": "KID (lite0)"}
     assert any("it was better at step 10" in words for words in seen.advice)
@@ -369,9 +372,15 @@ def test_doctor_tells_what_is_gone(tmp_path, trained):
 def test_doctor_of_a_run_without_a_log(tmp_path):
     from untrained import write
 
-    seen = doctor.examine(write(tmp_path / "run").path)
-    assert seen.sound
+    folder = write(tmp_path / "run")
+    seen = doctor.examine(folder.path)
+    assert seen.sound is None
     assert "its log holds 0 reports" in seen.advice[0]
+    header, tensors = checkpoint.read(folder.last)
+    checkpoint.write(folder.last, tensors, dataclasses.replace(header, origin="netG.pth"))
+    seen = doctor.examine(folder.path)
+    assert seen.sound is None
+    assert seen.advice[0] == "it was imported (netG.pth), and its training is not on record"
 
 
 def test_checks_stand_in_the_log(trained):

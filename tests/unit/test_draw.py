@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 
 import dcgan
+import genuine
 from dcgan import images
 from dcgan.console import Console
 from dcgan.draw import Asked, choose
 from dcgan.errors import UserError
 from dcgan.folder import Folder
-from support import tree
+from support import TINY, flags, tree
 
 
 @pytest.fixture
@@ -181,6 +182,15 @@ def test_what_stands_there_is_kept(run, cli):
     assert np.array_equal(read("many/000004.png"), run.sample([4])[0])
     assert cli("sample", "run", "--seeds", "1", "--out", "many/000000.png").code == 2
     assert cli("sample", "run", "--seeds", "1", "--out", "many/000000.png", "--overwrite").code == 0
+
+
+def test_not_among_the_pictures_that_the_run_learns_from(cli, tmp_path):
+    photos = genuine.folder(tmp_path / "photos", genuine.pictures(40, 16, 16))
+    made = cli("train", photos, "--out", tmp_path / "run", *flags(TINY | {"steps": 1, "size": 16}), "--quiet")
+    assert made.code == 0, made.err
+    done = cli("sample", tmp_path / "run", "--count", 2, "--out", photos)
+    assert (done.code, done.err.count("learns from the pictures in this folder")) == (2, 1)
+    assert len(list(photos.iterdir())) == 40
 
 
 def test_from_a_checkpoint_alone(trained, cli, tmp_path, monkeypatch):

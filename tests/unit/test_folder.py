@@ -39,7 +39,7 @@ def test_asking_leaves_no_trace(folder):
 
 def test_half_a_line_is_passed_over(folder):
     with open(folder.log_file, "a") as file:
-        file.write('not json\n[1]\n\n{"step": 31, "ima')
+        file.write('not json\n[1]\n\n{"step": "x"}\n{"step": 35}\n{}\n{"step": 31, "ima')
     assert [line["step"] for line in folder.reports()] == [5, 10, 15, 20, 25, 30]
 
 

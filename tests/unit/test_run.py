@@ -224,6 +224,17 @@ def test_a_run_killed_at_its_end_is_finished_then(left, trained, tmp_path):
         assert (again / name).read_bytes() == (trained / name).read_bytes()
 
 
+def test_a_sheet_that_was_damaged_since_is_left_out(trained, tmp_path):
+    again = shutil.copytree(trained, tmp_path / "run")
+    sheets = sorted((again / "samples").iterdir())
+    os.truncate(sheets[1], 100)
+    (again / "timelapse.webp").unlink()
+    text = (again / "log.jsonl").read_text()
+    (again / "log.jsonl").write_text(text[: text.rindex('{"event": "finish"')])
+    assert train(again, None, size=16) == 0
+    assert (again / "timelapse.webp").stat().st_size
+
+
 def test_timelapse_as_gif_on_request(trained, tmp_path):
     from PIL import Image
 

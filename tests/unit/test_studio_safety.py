@@ -143,7 +143,7 @@ def test_without_the_token_nothing_is_answered(others):
     assert others.post("/api/stop", json={"run": "one"}).status_code == 401
     assert refused_socket(others) == 1008
     for wrong in ("", TOKEN[:-1], TOKEN + "x", "öffne"):
-        others.cookies.set(guard.COOKIE, quote(wrong))
+        others.cookies.set(f"{guard.COOKIE}-8421", quote(wrong))
         assert others.get("/").status_code == 401
 
 
@@ -189,10 +189,17 @@ def test_a_name_that_was_made_to_point_here_is_refused(host, client):
 
 def test_others_reach_it_by_address_or_by_the_machines_own_name(others):
     others.get(f"/?token={TOKEN}")
-    cookie = {"cookie": f"{guard.COOKIE}={TOKEN}"}
+    cookie = {"cookie": f"{guard.COOKIE}-8421={TOKEN}"}
     for host in ("192.0.2.7:8421", "[2001:db8::1]:8421", f"{socket.gethostname()}:8421"):
         assert others.get("/", headers={"host": host, **cookie}).status_code == 200
     assert others.get("/", headers={"host": "evil.example", **cookie}).status_code == 421
+
+
+def test_a_studio_at_another_port_is_another(others):
+    """A browser sends a host's cookies to all its ports."""
+    assert f"{guard.COOKIE}-8421=" in others.get(f"/?token={TOKEN}").headers["set-cookie"]
+    others.cookies.set(f"{guard.COOKIE}-8422", "a-token-of-the-other-studio")
+    assert others.get("/").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def _moments(folder: Folder, config: Config) -> list[tuple[int, np.ndarray]]:
     wanted = np.geomspace(max(1, steps[min(1, len(steps) - 1)]), max(1, steps[-1]), MOMENTS - 1)
     chosen = sorted({0, *(int(np.abs(steps - step).argmin()) for step in wanted)})
     assert config.size is not None
-    return [(int(steps[i]), images.cells(images.read_picture(sheets[i]), config.size)[:ACROSS]) for i in chosen]
+    read = {int(steps[i]): images.read_if_whole(sheets[i]) for i in chosen}
+    return [(step, images.cells(sheet, config.size)[:ACROSS]) for step, sheet in read.items() if sheet is not None]
 
 
 def _walk(model: Model) -> np.ndarray:
@@ -198,6 +199,10 @@ def command(config: Config, folder: Folder, sittings: Sequence[dict[str, Any]], 
         words += ["--preset", config.preset]
     if warm := sittings[0].get("from"):
         words += ["--from", warm if hub.is_hub(warm) else Path(warm).name]
+    if (together := sittings[0].get("processes", 1)) > 1:
+        words += ["--nproc", str(together)]
+    if config.lr_D is None and usual.lr_D is not None and config.lr == usual.lr:
+        words += ["--lr", str(config.lr)]  # which makes it both players'
     for field in dataclasses.fields(Config):
         value = getattr(config, field.name)
         if field.name in UNSAID | {"device", "minutes"} or value == getattr(usual, field.name) or value is None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan import files, planning, run, sample
+from dcgan.config import check_size
 from dcgan.console import Console, clock
 from dcgan.errors import UserError
 from dcgan.experiments import (
@@ -203,6 +204,12 @@ def make(
 ) -> Page:
     """`own`: a run of the user's, on which all is made that can be."""
     console = console or Console(quiet=True)
+    check_size((size, size), "dcgan")
+    page_file = where / "paper.html"
+    if page_file.exists() and TITLE not in page_file.read_text("utf-8", "replace"):
+        raise UserError(f"--out {where}: paper.html is there already, and is none of ours; choose another folder")
+    for one in entries():
+        result.check_ours(where, one.name)
     effort = QUICK if quick else FULL
     model = sample.load(own) if own is not None else None
     work = Work(where, size, effort, console, model)
@@ -212,7 +219,7 @@ def make(
     for number, one in enumerate(asked):
         console.say(f"{number + 1} of {len(asked)}: {one.name}")
         done.append(_made(one, work))
-        page = Page(where / "paper.html", done, time.monotonic() - began)
+        page = Page(page_file, done, time.monotonic() - began)
         files.write_whole(page.path, _html(page, where, size, quick).encode())
     return page
 
@@ -250,6 +257,7 @@ def _key(model: Model, effort: Effort) -> str:
     return hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
+TITLE = "DCGAN, figure by figure"
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h2 { margin: 3rem 0 0 } .source, .about { color: #656d76 } img { max-width: 100%; display: block; margin: 1rem 0 }
@@ -269,7 +277,7 @@ def _html(page: Page, where: Path, size: int, quick: bool) -> str:
     parts = [_section(one, where) for one in page.results]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>DCGAN, figure by figure</title><style>{STYLE}</style><h1>DCGAN, figure by figure</h1>"
+        f"<title>{TITLE}</title><style>{STYLE}</style><h1>{TITLE}</h1>"
         "<p>Radford, Metz &amp; Chintala, <i>Unsupervised Representation Learning with Deep Convolutional Generative "
         f'Adversarial Networks</i> (arXiv 1511.06434), and what came of it here.</p><p class="about">{about}</p>'
         + "".join(parts)

@@ -10,8 +10,10 @@ print(kept.in_words())
 """
 
 import json
+import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -123,6 +125,17 @@ def keep(
     for one, content in held.items():
         files.write_whole(one, content)
     return Kept(result, list(held))
+
+
+def check_ours(folder: Path, name: str) -> None:
+    """Whether NAME.png and NAME.json may be replaced there: where both are ours, or none is."""
+    about = folder / f"{name}.json"
+    there = [path for path in (folder / f"{name}.png", about) if os.path.lexists(path)]
+    with suppress(OSError, ValueError, AttributeError):
+        if json.loads(about.read_text("utf-8")).get("experiment") == name:
+            return
+    if there:
+        raise UserError(f"--out {folder}: {there[0].name} is there already, and is none of ours; choose another folder")
 
 
 def place(name: str, folder: Folder | None, out: Path | None) -> Path:

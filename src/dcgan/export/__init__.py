@@ -57,11 +57,11 @@ def export(
         raise UserError(f"--half: only onnx is written with half the bytes, and --to says {to}; leave it out")
     if single_file and to != "page":
         raise UserError(f"--single-file: only a page is one file or several, and --to says {to}; leave it out")
-    if (seeds or count) and to != "images":
+    if (seeds or count is not None) and to != "images":
         raise UserError(f"{'--seeds' if seeds else '--count'}: it is for --to images, and --to says {to}; leave it out")
     model = sample.load(run)
     if to == "images":
-        asked = draw.Asked(seeds=seeds, count=count or (None if seeds else COUNT))
+        asked = draw.Asked(seeds=seeds, count=COUNT if count is None and not seeds else count)
         return draw.draw(run, asked, _place(model, run, out, "pictures"), overwrite, console)
     if to == "tutorial":
         from dcgan.export import tutorial

@@ -5,6 +5,7 @@ that one unit on a slider is one standard deviation of it. They are kept in the 
 found at step 2,500, for `dcgan sample RUN --point '17 + 2*#pc1.2500'`; a name never comes to mean another point.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dcgan import latents
+from dcgan.errors import UserError
 from dcgan.networks import Generator
 from dcgan.sample import Model
 
@@ -65,6 +67,7 @@ def kept(model: Model) -> list[Direction]:
         if one.name in held:
             one = replace(one, z=np.asarray(held[one.name], np.float32))
         else:
-            model.folder.save_point(one.name, one.z)
+            with suppress(UserError):  # a run that is only read has them all the same
+                model.folder.save_point(one.name, one.z)
         found.append(one)
     return found

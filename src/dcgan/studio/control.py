@@ -4,6 +4,7 @@ The trainer is asked by SIGTERM, on which it finishes its step and saves. To go 
 takes all settings from the run. A training that the studio started ends, saved, with the studio.
 """
 
+import atexit
 import os
 import platform
 import signal
@@ -45,6 +46,7 @@ class Trainings:
         self._running: dict[Path, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
         self._trouble: dict[Path, str] = {}
         self._lock = threading.Lock()
+        atexit.register(self.end)  # however the studio ends
 
     def go_on(self, folder: Folder, steps: int | None = None) -> None:
         """Train it to the end that its config names; with `steps`, to so many."""

@@ -85,7 +85,7 @@ class Guard:
             given = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get("token")
             if scope["type"] == "http" and given is not None and self._right(given):
                 return self._welcome(scope)
-            if not self._right(_cookie(headers)):
+            if not self._right(_cookie(headers, _cookie_name(scope))):
                 return PlainTextResponse(
                     "A token is needed: open the address that `dcgan studio` printed, with its token.", 401
                 )
@@ -125,7 +125,7 @@ class Guard:
         # Of our own path: "//elsewhere/" would be another site.
         path = "/" + scope["path"].lstrip("/\\")
         response = RedirectResponse(path + (f"?{urlencode(query)}" if query else ""), 303)
-        response.set_cookie(COOKIE, self.token or "", httponly=True, samesite="strict", path="/")
+        response.set_cookie(_cookie_name(scope), self.token or "", httponly=True, samesite="strict", path="/")
         return response
 
     async def _refuse(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,9 +189,14 @@ def _said(asked: Iterable) -> list[str]:
     return found
 
 
-def _cookie(headers: Headers) -> str | None:
+def _cookie_name(scope: Scope) -> str:
+    """Of this studio: a browser gives its cookies to all ports of a host."""
+    return f"{COOKIE}-{scope['server'][1]}"
+
+
+def _cookie(headers: Headers, name: str) -> str | None:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return None
     return found.value if found else None

@@ -88,6 +88,8 @@ def serve(
         say(f"the studio is at {address} (Ctrl-C ends it)")
         if browser and _has_browser():
             threading.Timer(0.5, webbrowser.open, [address]).start()
+        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # its terminal was closed
         with contextlib.suppress(KeyboardInterrupt):  # which uvicorn, having ended in order, raises again
             uvicorn.Server(config).run(sockets=[sock])
 

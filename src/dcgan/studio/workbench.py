@@ -64,7 +64,7 @@ class Workbench:
         from dcgan.export import explorable
 
         with self._using(run) as opened:
-            return explorable.describe(opened.model, opened.layers) | {"run": run}
+            return explorable.describe(opened.model, opened.layers) | {"run": run, "path": str(self._folder(run).path)}
 
     def generator(self, run: str, step: int) -> bytes:
         """The file that goes with `about`: of its step, though the run may have gone on since."""

@@ -7,6 +7,7 @@ import { type Distribution, type Point, type Saved, firstSeed, parse, resolve, U
 /** What is known of a run's generator, from Python (dcgan/studio/about_generator). */
 export interface About {
   run: string;
+  path?: string; // of the run, where Python serves it
   step: number;
   size: [number, number]; // height, width
   channels: number;

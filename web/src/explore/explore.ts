@@ -12,6 +12,8 @@ import type { Host } from "./host.ts";
 import { type Listed, about, model, runs, serverOf } from "./server.ts";
 import { type State, initial, read, write } from "./state.ts";
 
+const AGAIN = 2000; // ms between looks for a first checkpoint
+
 @customElement("dcgan-explore")
 export class Explore extends LitElement {
   @property({ attribute: false }) query = new URLSearchParams();
@@ -21,15 +23,29 @@ export class Explore extends LitElement {
   @state() private shown: State = initial();
   private written = "";
   private run = "";
+  private later = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    runs().then(
-      (listed) => {
-        this.listed = listed;
-      },
-      (error: Error) => (this.trouble = error.message),
-    );
+    void this.look();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.later);
+  }
+
+  /** Which runs there are; again and again until one can be explored. */
+  private async look(): Promise<void> {
+    try {
+      this.listed = await runs();
+    } catch (error) {
+      this.trouble = error instanceof Error ? error.message : String(error);
+      return;
+    }
+    if (this.isConnected && !this.listed.some(({ ready }) => ready)) {
+      this.later = window.setTimeout(() => void this.look(), AGAIN);
+    }
   }
 
   override updated(): void {

@@ -205,8 +205,10 @@ export class Explorer extends LitElement implements Session {
           </button>
           <button
             @click=${async () => {
-              await navigator.clipboard.writeText(command(this, [state.point]));
-              this.say("Copied the command that draws it.");
+              const words = command(this, [state.point]);
+              // Only a page of this machine, or of https, may copy.
+              await navigator.clipboard?.writeText(words);
+              this.say(navigator.clipboard ? "Copied the command that draws it." : words);
             }}
             title="Copy the command that draws it: ${command(this, [state.point])}"
           >

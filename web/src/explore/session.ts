@@ -110,7 +110,8 @@ export function recipe(session: Session, words: string[]): Record<string, string
 export function command(session: Session, words: string[]): string {
   const off = offWords(session.state.off);
   const points = words.map((one) => ` --point ${quoted(fullWords(session, one))}`).join("");
-  return `dcgan sample ${quoted(session.generator.about.run)}${points}${off && ` --off '${off}'`}`;
+  const { path, run } = session.generator.about;
+  return `dcgan sample ${quoted(path ?? run)}${points}${off && ` --off '${off}'`}`;
 }
 
 const quoted = (words: string) => (/^[\w./:-]+$/.test(words) ? words : `'${words.replaceAll("'", `'\\''`)}'`);
