@@ -182,3 +182,19 @@ def test_precision(benches, tmp_path, monkeypatch):
     assert errors == pytest.approx(10 / (5 / 3) ** 0.5)
     assert freedom == pytest.approx((5 / 3) ** 2 / ((4 / 3) ** 2 / 2 + (1 / 3) ** 2 / 2))
     assert errors > found["goal"] > 2
+
+
+@pytest.mark.parametrize(("script", "best"), [("features", "default"), ("one_nn", "quick")])
+def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script, best):
+    """On pictures held out; and only that is measured on the test set."""
+    import importlib
+
+    module, measured = importlib.import_module(script), []
+    judged = {"features": "judged", "one_nn": "held_out"}[script]
+    values = dict.fromkeys(module.RECIPES, 0.5) | {best: {"features": 0.6, "one_nn": 0.4}[script]}
+    monkeypatch.setattr(module, "train", lambda out, name, *_: name)
+    monkeypatch.setattr(module, judged, lambda name: {"value": values[name]})
+    monkeypatch.setattr(module, "measure", lambda budget, name, *_, **__: measured.append(name))
+    module.main()
+    assert measured == [best]
+    assert len(rows(tmp_path, f"{script.replace('_', '-')}-choice")) == len(module.RECIPES)
