@@ -77,7 +77,7 @@ def walk(
     /,
     *,
     points: Annotated[list[str] | None, Parameter(name="--point")] = None,
-    steps: Positive = None,
+    steps: Whole = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -111,6 +111,7 @@ def epochs(
     *,
     passes: str = "1,5",
     count: Positive = None,
+    held_out: str | None = None,
     out: Out = None,
     overwrite: Overwrite = False,
     json_out: Json = False,
@@ -128,6 +129,9 @@ def epochs(
         After how many.
     count
         Pictures that are scored. [default: 1000]
+    held_out
+        Pictures like those it learned from, not among them: without such, copies cannot be told. [default: another
+        part of a published set, or built-in ones drawn anew]
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/epochs.png]
     """
@@ -138,7 +142,7 @@ def epochs(
         numbers = [int(part) for part in passes.split(",")]
     except ValueError:
         raise UserError(f"--passes {passes}: write whole numbers that rise, like 1,5") from None
-    found = experiment.compute(model, numbers, console=console, **_given(count=count))
+    found = experiment.compute(model, numbers, held_out=held_out, console=console, **_given(count=count))
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 

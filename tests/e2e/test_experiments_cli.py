@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 import dcgan
+import genuine
 from dcgan import data, images
 from dcgan.experiments import epochs, neighbours, paper, result, walk
 from dcgan.metrics import subject
 from dcgan.metrics.result import Figure
+from support import TINY, flags
 
 SUM = "+12,40,77 -3,9,31 +5,8,61"
 
@@ -75,6 +77,22 @@ def test_epochs_begin_again_to_the_same_bits(run: Path, small, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in before}  # nothing was trained again
     with Image.open(io.BytesIO(epochs.figure(found))) as opened:
         assert opened.height > 5 * 64  # two rows a pass, and one of training pictures
+
+
+@pytest.mark.slow
+def test_epochs_of_one_s_own_pictures(cli, tmp_path: Path, monkeypatch):
+    """Nobody knows others like them; with some that are named, copies are told too."""
+    for name, seed in (("mine", 0), ("others", 1)):
+        genuine.folder(tmp_path / name, genuine.pictures(40, 8, 8, seed=seed))
+    made = cli("train", tmp_path / "mine", "--out", tmp_path / "run", *flags(TINY | {"m": 8, "steps": 10}), "--quiet")
+    assert made.code == 0, made.err
+    monkeypatch.setattr(epochs, "SHOWN", 20)
+    done = cli("epochs", tmp_path / "run", "--passes", "1,2", "--count", 24, "--json")
+    assert done.code == 0, done.err
+    assert [figure["name"].partition(" ")[0] for figure in done.json["figures"]] == ["KID", "KID"]
+    assert "--held-out DATA" in done.json["found"]
+    done = cli("epochs", tmp_path / "run", "--passes", "1", "--count", 24, "--held-out", tmp_path / "others", "--json")
+    assert [figure["name"].partition(" ")[0] for figure in done.json["figures"]] == ["KID", "copied", "copied"]
 
 
 @pytest.mark.slow

@@ -18,10 +18,11 @@ import numpy as np
 from dcgan import checkpoint, data, files, planning, plots, run, sample
 from dcgan.config import Config
 from dcgan.console import Console
+from dcgan.data.spec import Spec
 from dcgan.errors import UserError
 from dcgan.experiments import result
 from dcgan.folder import Folder
-from dcgan.metrics import evaluate
+from dcgan.metrics import evaluate, subject
 from dcgan.metrics.result import Figure
 from dcgan.planning import Plan
 from dcgan.plots import Row
@@ -51,8 +52,14 @@ class Result(result.Result):
 
 
 def compute(
-    model: Model, passes: Sequence[int] = PASSES, *, count: int = COUNT, console: Console | None = None
+    model: Model,
+    passes: Sequence[int] = PASSES,
+    *,
+    count: int = COUNT,
+    held_out: Spec | None = None,
+    console: Console | None = None,
 ) -> Result:
+    """`held_out`: pictures like those it learns from, without which copies cannot be told."""
     console = console or Console(quiet=True)
     if not passes or list(passes) != sorted(set(passes)) or passes[0] < 1:
         raise UserError(f"--passes {','.join(map(str, passes))}: write whole numbers that rise, like 1,5")
@@ -62,12 +69,15 @@ def compute(
         raise UserError(
             f"epochs: {config.data} holds other pictures now than {folder.path} was trained on; bring those back"
         )
+    metrics = ("kid", "memory") if held_out or subject.others(config.data) else ("kid",)
     found = []
     for number in passes:
         step = max(1, round(number * len(dataset) / (config.k * config.m)))
         again = config.replace(steps=step, minutes=None, evaluate_every=0, device="auto")
         drawn = sample.load(_trained(Plan(again, dataset, Folder(folder.path / "experiments" / "passes")), console))
-        judged = evaluate.evaluate(drawn, metrics=("kid", "memory"), count=min(count, len(dataset)), console=console)
+        judged = evaluate.evaluate(
+            drawn, metrics=metrics, count=min(count, len(dataset)), held_out=held_out, console=console
+        )
         figures = [replace(one, name=f"{one.name}, {_passes(number)}") for one in judged.figures.values()]
         found.append(Pass(number, step, drawn.sample(range(SHOWN)), figures))
     first, last = (one.figures[0] for one in (found[0], found[-1]))
@@ -76,6 +86,8 @@ def compute(
     scores = ", ".join(f"{one.figures[0].value:.4f} after {_passes(one.passes)}" for one in found)
     copies = [figure for one in found for figure in one.figures if figure.name.startswith("copied")]
     copied = "no sign of copies" if all(figure.ok for figure in copies) else "copies cannot be ruled out"
+    if not copies:
+        copied = "whether it copies, pictures that it has not seen would tell (--held-out DATA)"
     return Result(
         subject=result.subject(model),
         found=f"KID {scores}; {copied}",

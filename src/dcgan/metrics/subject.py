@@ -80,9 +80,7 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
 def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:
     """Pictures like those that were learned from, but never seen: the user's, another part of a published set, or
     built-in ones drawn anew."""
-    name, part = parsed(subject.learned)
-    if spec is None:
-        spec = f"{name}:{HELD_OUT}" if name in BUILT_IN else published.other_part(name, part)
+    spec = spec or others(subject.learned)
     if spec is None:
         raise UserError(
             f"--metrics memory: pictures like {subject.learned} that were not trained on are wanted beside those that "
@@ -94,6 +92,12 @@ def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Data
         if subject.config is not None:
             return data.like(subject.config, spec, progress=progress, seed=seed, dedup=False)
         return data.open(spec, size=seen.size, channels=seen.channels, seed=seed, progress=progress)
+
+
+def others(learned: str) -> str | None:
+    """Pictures like these that were not among them, where such are known."""
+    name, part = parsed(learned)
+    return f"{name}:{HELD_OUT}" if name in BUILT_IN else published.other_part(name, part)
 
 
 def parsed(spec: str) -> tuple[str, str]:
