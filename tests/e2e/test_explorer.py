@@ -4,6 +4,7 @@ draws from the same words."""
 import io
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -306,9 +307,27 @@ def test_a_saved_picture_carries_its_recipe(studio, run, cli, tmp_path):
     assert cli("sample", run, "--point", text["dcgan:points"], "--out", drawn).code == 0
     same(pixels, np.asarray(Image.open(drawn)))
     studio.page.get_by_role("button", name="Command").click()
-    assert (
-        studio.page.evaluate("navigator.clipboard.readText()") == f"dcgan sample {run.name} --point '0.5*12 +0.5*40 ~7'"
-    )
+    copied = studio.page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"dcgan sample {run} --point '0.5*12 +0.5*40 ~7'"
+    assert cli(*shlex.split(copied)[1:], "--out", tmp_path / "typed.png").code == 0
+
+
+def test_a_run_opens_once_it_has_saved(browser, run, tmp_path):
+    """Waiting for its first checkpoint, without a reload; and what was open is given back."""
+    (tmp_path / "faces").mkdir()
+    shutil.copy(run / "config.json", tmp_path / "faces")
+    with browsing.served(tmp_path) as address:
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"{address}#/explore")
+        page.get_by_text("no run here has saved its generator").wait_for()
+        shutil.copytree(run / "checkpoints", tmp_path / "faces" / "checkpoints")
+        page.locator("#chosen[drawn]").wait_for()
+        page.goto(f"{address}#/")
+        page.locator("dcgan-watch").wait_for(state="attached")
+        page.goto(f"{address}#/explore")
+        page.locator("#chosen[drawn]").wait_for()
+        page.close()
 
 
 def test_boxes_find_maps_and_switch_them_off(studio, model):

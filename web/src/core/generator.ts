@@ -190,6 +190,12 @@ export class Generator {
     this.running = false;
   }
 
+  /** Gives its memory back, once what is being drawn is drawn; it draws nothing any more. */
+  close(): void {
+    this.waiting = [];
+    this.turn = this.turn.then(() => this.session.release());
+  }
+
   private turn: Promise<unknown> = Promise.resolve();
 
   /** onnxruntime takes one call at a time. */

@@ -33,6 +33,13 @@ export class Explore extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.later);
+    this.leave();
+    this.run = "";
+  }
+
+  private leave(): void {
+    this.host?.generator.close();
+    this.host = null;
   }
 
   /** Which runs there are; again and again until one can be explored. */
@@ -52,7 +59,7 @@ export class Explore extends LitElement {
     const asked = this.query.get("run") ?? this.listed?.find(({ ready }) => ready)?.name ?? "";
     if (asked && asked !== this.run) {
       this.run = asked;
-      this.host = null;
+      this.leave();
       void this.open(asked);
     }
   }
@@ -65,6 +72,7 @@ export class Explore extends LitElement {
       const content = known.then(({ step }) => model(run, step));
       const generator = await Generator.load(known, content, program);
       if (run === this.run) this.host = { generator, server: serverOf(run), without: "" };
+      else generator.close();
     } catch (error) {
       if (run === this.run) this.trouble = error instanceof Error ? error.message : String(error);
     }
