@@ -126,7 +126,7 @@ def _signs(reports: Sequence[Line], checks: Sequence[Line]) -> dict[str, dict[st
         (reports[i - 1]["step"], reports[i - diagnosis.WINDOW : i]) for i in range(diagnosis.WINDOW, len(reports) + 1)
     ]
     add("D's loss", [(at, float(np.median([r["loss_D"] for r in w]))) for at, w in windows], min,
-        f"above {diagnosis.WON:g}")  # fmt: skip
+        f"above {diagnosis.OUTRIGHT:g}")  # fmt: skip
     add("D's lead", [(at, float(np.median([diagnosis.lead(r) for r in w]))) for at, w in windows], max,
         "1: it tells all apart; 0: none")  # fmt: skip
     later = [check for check in checks if check["step"]][1:] or list(checks)
