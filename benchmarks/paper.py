@@ -1,13 +1,27 @@
-"""`dcgan paper --quick`: every experiment is made, the page holds them all, and a second call makes nothing again."""
+"""`dcgan paper --quick`: every experiment is made, the page holds them all, and a second call makes nothing again.
 
+    python benchmarks/paper.py
+    python benchmarks/paper.py keep RUN ...    what was measured on a run (RUN/experiments/*.json), as rows of its own
+
+docs/paper.md quotes those rows.
+"""
+
+import json
+import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from record import record, workplace
 
 from dcgan.experiments import paper
 
 
-def main() -> None:
+def main(words: Sequence[str] = ()) -> None:
+    if words:
+        for run in map(Path, words[1:]):
+            keep(run)
+        return
     record(
         "paper",
         "quick",
@@ -17,6 +31,19 @@ def main() -> None:
         seeds="0",
         protocol="experiments of which the page has a picture and figures; seconds of the first call and of the second",
     )
+
+
+def keep(run: Path) -> None:
+    for file in sorted((run / "experiments").glob("*.json")):
+        held = json.loads(file.read_text(encoding="utf-8"))
+        for figure in held["figures"]:
+            about = {name: figure[name] for name in ("value", "goal", "ok", "seeds", "protocol")}
+            record(
+                "paper-runs",
+                f"{run.name}: {held['experiment']}: {figure['name']}",
+                lambda about=about: about,
+                command=f"dcgan {held['experiment']} {run.name}",
+            )
 
 
 def quick() -> dict:
@@ -33,3 +60,7 @@ def quick() -> dict:
         "seconds": round(page.seconds),
         "seconds_again": round(time.perf_counter() - began),
     }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -198,3 +198,27 @@ def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script,
     module.main()
     assert measured == [best]
     assert len(rows(tmp_path, f"{script.replace('_', '-')}-choice")) == len(module.RECIPES)
+
+
+def test_what_was_measured_on_a_run_is_kept_as_rows(benches, tmp_path):
+    import paper
+
+    figure = {
+        "name": "glasses",
+        "value": 0.9,
+        "goal": 0.9,
+        "ok": True,
+        "seeds": "0",
+        "protocol": {"sums": 3},
+        "paper": None,
+    }
+    about = {"experiment": "combine", "figures": [figure, figure | {"name": "hair", "value": 0.5, "ok": False}]}
+    (tmp_path / "run" / "experiments").mkdir(parents=True)
+    (tmp_path / "run" / "experiments" / "combine.json").write_text(json.dumps(about))
+    paper.main(["keep", str(tmp_path / "run")])
+    found = rows(tmp_path, "paper-runs")
+    assert [(row["key"], row["value"], row["ok"]) for row in found] == [
+        ("run: combine: glasses", 0.9, True),
+        ("run: combine: hair", 0.5, False),
+    ]
+    assert found[0]["command"] == "dcgan combine run"
