@@ -153,3 +153,20 @@ def test_of_many_pictures_some_of_all_classes_are_compared(monkeypatch):
     assert set(some) == set(range(10))
     assert np.array_equal(classes[step * np.arange(len(some))], some)
     assert np.array_equal(asked.spread(classes[:100])[0], classes[:100])
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ([True, True], "no sign of copies"),
+        ([True, None], "no sign of copies"),
+        ([None, None], "whether it copies cannot be told"),
+        ([None, False], "copies were found"),
+        ([True, False], "copies were found"),
+    ],
+)
+def test_what_they_come_to(told, said):
+    from dcgan.metrics.copies import verdict
+    from dcgan.metrics.result import Figure
+
+    assert verdict([Figure("copied", 0.0, {}, "0", ok=ok) for ok in told]) == said

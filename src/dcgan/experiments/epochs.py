@@ -22,7 +22,7 @@ from dcgan.data.spec import Spec
 from dcgan.errors import UserError
 from dcgan.experiments import result
 from dcgan.folder import Folder
-from dcgan.metrics import evaluate, subject
+from dcgan.metrics import copies, evaluate, subject
 from dcgan.metrics.result import Figure
 from dcgan.planning import Plan
 from dcgan.plots import Row
@@ -84,9 +84,9 @@ def compute(
     if len(found) > 1:  # more passes draw better
         found[-1].figures[0] = last = replace(last, goal=first.value, ok=last.value < first.value)
     scores = ", ".join(f"{one.figures[0].value:.4f} after {_passes(one.passes)}" for one in found)
-    copies = [figure for one in found for figure in one.figures if figure.name.startswith("copied")]
-    copied = "no sign of copies" if all(figure.ok for figure in copies) else "copies cannot be ruled out"
-    if not copies:
+    shares = [figure for one in found for figure in one.figures if figure.name.startswith("copied")]
+    copied = copies.verdict(shares)
+    if not shares:
         copied = "whether it copies, pictures that it has not seen would tell (--held-out DATA)"
     return Result(
         subject=result.subject(model),

@@ -61,9 +61,8 @@ def compute(
     copies.copies(told, judged, extractor, unseen, console)
     figures = [*told.figures.values(), _planted(judged, unseen, console)]
     ours, planted = figures[0], figures[-1]
-    nothing = all(figure.ok for figure in figures[:-1])
     found = (
-        f"{'no sign of copies' if nothing else 'copies cannot be ruled out'}: {ours.value:.1%} by pixels, where chance "
+        f"{copies.verdict(figures[:-1])}: {ours.value:.1%} by pixels, where chance "
         f"gives up to {ours.goal:.1%}; a memoriser that copies one in five is "
         + ("caught" if planted.ok else "not caught")
     )

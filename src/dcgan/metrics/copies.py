@@ -1,5 +1,6 @@
 """Whether a subject's pictures are copies: memorisation.py, asked by pixels and by features."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,13 +57,20 @@ def copies(result: Result, judged: Subject, extractor: Extractor, unseen: data.D
     numbers = data.Stream(seen, judged.seed).order(0)[found.nearest]
     _add(result, judged, seen, Asked(extractor.name, samples, order.count, some, found, numbers))
 
-    verdicts = {figure.ok for figure in result.figures.values() if figure.goal is not None}
-    verdict = "it cannot be told" if None in verdicts else "no sign of copies"
     result.notes.append(
         f"Copied: the share of samples that are copies, from how often the nearest picture is one of {len(seen):,} "
         f"trained on, not of {others.count:,} held out ({some.count:,} by features); ± what chance does: "
-        f"{'copies were found' if False in verdicts else verdict}."
+        f"{verdict(figure for figure in result.figures.values() if figure.goal is not None)}."
     )
+
+
+def verdict(figures: Iterable[Figure]) -> str:
+    """What the shares of copies come to, by pixels and by features: some may not tell, where all samples are near the
+    same few pictures."""
+    told = {figure.ok for figure in figures}
+    if False in told:
+        return "copies were found"
+    return "no sign of copies" if True in told else "whether it copies cannot be told"
 
 
 def spread(seen: np.ndarray) -> tuple[np.ndarray, int]:
