@@ -107,6 +107,7 @@ def test_what_is_written(run):
         "score/KID_lite0": [(5, 0.125)],
         "findings": [(5, "D has won")],
     }
+    files.write_whole(run.last, b"a checkpoint of step 0")
     run.rewind(0)
     run.write(step=5, loss_D=0.75)
     observer.look()
