@@ -231,7 +231,9 @@ def test_stop_and_continue(page, studio, tmp_path, dcgan_process):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a training that is stopped there ends without a save")
-def test_a_training_that_the_studio_started_ends_with_it(page, studio, tmp_path, trained):
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_training_that_the_studio_started_ends_with_it(number, page, studio, tmp_path, trained):
+    """Also where its terminal is closed."""
     run = tmp_path / "runs/live"
     shutil.copytree(trained, run)
     before = len(log(run))
@@ -243,7 +245,7 @@ def test_a_training_that_the_studio_started_ends_with_it(page, studio, tmp_path,
     until(lambda: page.wait_for_timeout(20) or len(log(run)) > before + 2, "it goes on")
     assert Folder(run).training()
     (process,) = studio.started
-    process.terminate()
+    process.send_signal(getattr(signal, number))
     process.wait(60)
     assert not Folder(run).training()
     assert Folder(run).header().step > 30  # saved, with all that was learned

@@ -88,10 +88,17 @@ def serve(
         say(f"the studio is at {address} (Ctrl-C ends it)")
         if browser and _has_browser():
             threading.Timer(0.5, webbrowser.open, [address]).start()
-        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # its terminal was closed
+        _end_with_its_terminal()
         with contextlib.suppress(KeyboardInterrupt):  # which uvicorn, having ended in order, raises again
             uvicorn.Server(config).run(sockets=[sock])
+
+
+def _end_with_its_terminal() -> None:
+    """In order, as SIGTERM does; one under nohup stays."""
+    if threading.current_thread() is not threading.main_thread() or os.name != "posix":
+        return
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 class Beside:
