@@ -26,7 +26,7 @@ def train(precision: str, seed: int, threads: int) -> dict[str, Any]:
         out = recipe.trained("precision", precision, DATA, "default", STEPS, seed, threads, precision=precision)
         return judge(out)
 
-    about = {"data": DATA, "recipe": "default", "precision": precision, "seed": seed, "protocol": PROTOCOL}
+    about = {"data": DATA, "recipe": "default", "arithmetic": precision, "seed": seed, "protocol": PROTOCOL}
     return record("precision", f"{precision}, seed {seed}", measure, **about)
 
 
