@@ -23,7 +23,7 @@ from dcgan import config, usage, verbs
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError, printable
-from dcgan.usage import Json, Last, Nproc, Out, Overwrite, Quiet, Whole
+from dcgan.usage import Json, Last, Number, Out, Overwrite, Quiet, Whole
 
 if TYPE_CHECKING:
     from dcgan.folder import Folder
@@ -131,7 +131,7 @@ def train(
     config_file: Annotated[Path | None, Parameter(name="--config")] = None,
     start_from: Annotated[Path | None, Parameter(name="--from")] = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
-    nproc: Nproc = 1,
+    nproc: Number = 1,
     studio: Annotated[bool, Parameter(negative="")] = False,
     log: Literal["tensorboard"] | None = None,
     json_out: Json = False,
@@ -256,7 +256,7 @@ def sample(
     last: Last = False,
     out: Out = None,
     shards: Path | None = None,
-    nproc: Nproc = 1,
+    nproc: Number = 1,
     overwrite: Overwrite = False,
     json_out: Json = False,
     quiet: Quiet = False,
@@ -318,7 +318,7 @@ def features(
     *,
     out: Path,
     last: Last = False,
-    nproc: Nproc = 1,
+    nproc: Number = 1,
     json_out: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -631,7 +631,7 @@ def evaluate(
     against: str | None = None,
     metrics: str = "fid,kid,pr",
     features: str = "lite0",
-    count: Annotated[int, Parameter(converter=usage.whole)] = 5000,
+    count: Number = 5000,
     held_out: str | None = None,
     last: Last = False,
     figure: Path | None = None,
@@ -666,11 +666,13 @@ def evaluate(
     console = Console(quiet=quiet, stderr=json_out)
     asked = measures.METRICS if metrics == "all" else tuple(name.strip() for name in metrics.split(","))
     if figure:
+        from dcgan import files, plots
+
         _need_png("--figure", figure)
         if "memory" not in asked:
             raise UserError(f"--figure {figure}: it shows the nearest pictures; add memory to --metrics")
-        if not overwrite and figure.exists():
-            raise UserError(f"{figure}: there is such a file already; choose another name, or add --overwrite")
+        if not overwrite:
+            files.check_new(figure)
     done = measures.evaluate(
         what,
         against,
@@ -693,8 +695,6 @@ def evaluate(
     else:
         console.say(done.in_words())
     if figure:
-        from dcgan import files, plots
-
         files.write_new(figure, plots.neighbours(done.neighbours), overwrite)
 
 

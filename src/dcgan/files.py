@@ -52,9 +52,9 @@ def write_new(path: Path | str, content: bytes, overwrite: bool = False) -> None
     write_whole(path, content)
 
 
-def check_new(path: Path | str, content: bytes) -> None:
-    """Whether this may be written there without --overwrite."""
-    if os.path.lexists(path) and not _holds(Path(path), content):
+def check_new(path: Path | str, content: bytes | None = None) -> None:
+    """Whether this may be written there without --overwrite; None: what is to come, and so not the same."""
+    if os.path.lexists(path) and (content is None or not _holds(Path(path), content)):
         raise UserError(f"{path}: there is such a file already; choose another name, or add --overwrite")
 
 

@@ -36,7 +36,7 @@ Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing
 Whole = Annotated[int | None, Parameter(converter=whole)]
 Positive = Annotated[int | None, Parameter(converter=at_least(1))]
 Seed = Annotated[int | None, Parameter(converter=at_least(0))]
-Nproc = Annotated[int, Parameter(converter=whole)]
+Number = Annotated[int, Parameter(converter=whole)]
 Last = Annotated[
     bool,
     Parameter(negative="", help="From the last checkpoint, where the best one is kept too (train --evaluate-every)."),

@@ -520,8 +520,6 @@ def dedup(
 
     console = Console(quiet=quiet, stderr=json_out)
     out = result.place("dedup", None, Path("dedup.png") if out is None else out)
-    if steps is not None and steps < 1:
-        raise UserError(f"--steps {steps}: it must be a whole number of 1 or more")
     with console.data_progress() as progress:
         dataset = pictures.open(data, size=size, progress=progress)
     found = experiment.compute(dataset, console=console, **_given(steps=steps, seed=seed))

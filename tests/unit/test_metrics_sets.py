@@ -121,7 +121,7 @@ def test_held_out_pictures_that_code_draws_are_others_than_the_training_ones(mon
     """Named by the user or not: drawn from the training pictures' own seed, they would be those pictures."""
     monkeypatch.setattr(subject, "HELD_OUT", 60)
     seen = data.open("numbers:60", size=16)
-    judged = subject.Subject("it", sets.of_dataset(seen), seen, "numbers:60", 60, 0, learned="numbers:60")
+    judged = subject.Subject("it", sets.of_dataset(seen), seen, "numbers:60", 60, 0)
     others = subject.held_out(judged, spec, QUIET)
     assert (len(others), others.size) == (60, (16, 16))
     assert not {one.tobytes() for one in others.images} & {one.tobytes() for one in seen.images}

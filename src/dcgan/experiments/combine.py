@@ -92,7 +92,7 @@ def compute(
     figures: list[Figure] = []
     if find or not points:
         why = f"--find {find[0]!r}" if find else "combine"
-        name = exemplars.built_in(model, why)
+        name = exemplars.built_in(model, why, "; name seeds instead")
         if not find and name != "faces":
             raise UserError(
                 f"combine: its own sums are of faces, and this run learned from {name}; name sums or --find"

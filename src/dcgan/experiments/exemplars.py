@@ -164,11 +164,10 @@ def _logistic(z: Tensor, y: Tensor) -> Tensor:
     return weight.detach()[:, :-1]
 
 
-def built_in(model: Model, why: str) -> str:
+def built_in(model: Model, why: str, instead: str = "") -> str:
     """The name of the built-in pictures that the run learned from, or a UserError that says why they are wanted."""
     name, _ = parsed(model.config.data)
     if name not in FACTORS:
-        instead = {"turn": "", "forget": "; mark it with --boxes instead"}.get(why, "; name seeds instead")
         raise UserError(
             f"{why}: a reader of pictures is wanted for this, and only the built-in ones ({', '.join(FACTORS)}) come "
             f"with the truth that teaches one; this run learned from {model.config.data}{instead}"

@@ -29,7 +29,7 @@ from dcgan.data import pictures
 from dcgan.data.pictures import FACTORS, Category, Continuous
 from dcgan.errors import UserError
 from dcgan.experiments import exemplars, result
-from dcgan.metrics.reader import SURE, Reader
+from dcgan.metrics.reader import SURE, Reader, Reading
 from dcgan.metrics.result import Figure
 from dcgan.networks import Generator
 from dcgan.plots import Row
@@ -118,7 +118,7 @@ def compute(
         raise UserError("forget: the 2014 networks have no maps to look at; use a convolutional run")
     if boxes is not None:
         return _by_hand(model, what, boxes)
-    name = exemplars.built_in(model, "forget")
+    name = exemplars.built_in(model, "forget", "; mark it with --boxes instead")
     if what not in OBJECTS.get(name, ()):
         raise UserError(
             f"--what {what}: only of a window, bed, door or lamp in rooms is it known where it stands; mark it on "
@@ -140,9 +140,9 @@ def compute(
 
         def read(edit: Edit, done: int) -> dict[str, float]:
             bar.update(done)
-            return _shares(seer, edited(model, asked[rooms], edit))
+            return _shares(seer.read(edited(model, asked[rooms], edit)))
 
-        whole, without = read(lambda h: h, 0), read(rule.moved, 1)
+        whole, without = _shares(before, rooms), read(rule.moved, 1)
         papers = read(lambda h: rule.dropped(h, len(rule.heavy)), 2)
         controls = [read(lambda h, one=one: rule.moved(h, one), 3 + i) for i, one in enumerate(orders)]
     chance = {one: float(np.mean([shares[one] for shares in controls])) for one in whole}
@@ -256,11 +256,11 @@ def edited(model: Model, asked: Asked, edit: Edit) -> np.ndarray:
     return images.to_uint8(in_chunks(draw, *asked.tensors(), model.device), model.config.output)
 
 
-def _shares(seer: Reader, shown: np.ndarray) -> dict[str, float]:
+def _shares(read: Reading, of: np.ndarray | slice = slice(None)) -> dict[str, float]:
     """Of the pictures, how many show each object, are bright, are readable."""
-    read = seer.read(shown)
-    shares = {one: float((read.values[one] == 1).mean()) for one in OBJECTS["rooms"]}
-    return shares | {"light": float((read.values["light"] > 0).mean()), "readable": read.readable()}
+    shares = {one: float((read.values[one][of] == 1).mean()) for one in OBJECTS["rooms"]}
+    light, sure = read.values["light"][of] > 0, read.confidence[of] > SURE
+    return shares | {"light": float(light.mean()), "readable": float(sure.mean())}
 
 
 def _figures(

@@ -51,7 +51,7 @@ def compute(
         raise UserError(f"--count {count}: nothing can be told from so few; ask for {LEAST} or more")
     judged = subject.find(model, against, count, False, 0, model.device, console)
     if against is not None:
-        judged = replace(judged, training=judged.reference, learned=judged.spec)
+        judged = replace(judged, training=judged.reference)
     if (few := len(copies.training(judged))) < LEAST:
         raise UserError(f"{judged.spec}: it has {few} pictures, and nothing can be told from fewer than {LEAST}")
     unseen = subject.held_out(judged, held_out, console)

@@ -27,13 +27,17 @@ class Subject:
     count: int  # of reference pictures that are taken, at most ...
     seed: int  # ... and what chose them
     config: Config | None = None  # of the run that drew the samples
-    training: data.Dataset | None = None  # what that run learned from, where it is here ...
-    learned: str = ""  # ... and how that is asked for
+    training: data.Dataset | None = None  # what that run learned from, where it is here
     model: Model | None = None  # which drew the samples
 
     @property
     def real(self) -> Pictures:
         return sets.of_dataset(self.reference, self.seed)
+
+    @property
+    def learned(self) -> str:
+        """How what was learned from is asked for."""
+        return self.spec if self.config is None or self.training is self.reference else self.config.data
 
     @property
     def mirrored(self) -> bool:
@@ -53,9 +57,7 @@ def find(
             raise UserError(f"{what}: it is not a run, so say what to compare it with: --against DATA")
         judged = data.open(what, progress=progress)
         reference = data.open(against, size=judged.size, channels=judged.channels, progress=progress)
-        spec = str(against)
-        samples = sets.of_dataset(judged, seed).first(count)
-        return Subject(judged.name, samples, reference, spec, count, seed, learned=spec)
+        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, str(against), count, seed)
 
 
 def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
@@ -73,8 +75,7 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
     name = f"{name}, step {model.header.step:,}"
     pool, spec = (training, config.data) if reference is None else (reference, str(against))
     assert pool is not None
-    samples = sets.of_model(model, count, name)
-    return Subject(name, samples, pool, spec, count, seed, config, training, config.data, model)
+    return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training, model)
 
 
 def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:

@@ -49,11 +49,10 @@ _BEGINNINGS = (
 
 def read(path: Path, split: str | None = None) -> Source:
     try:
-        folder = path.is_dir()
-        reader = _of_folder(path) if folder else _of_file(path)
+        where, reader = _of_folder(path) if path.is_dir() else (path, _of_file(path))
     except OSError as error:
         raise UserError(f"{path}: it cannot be read ({error.strerror}); check its permissions") from None
-    return named(reader).read(inside(path) if folder and reader != "folder" else path, split)
+    return named(reader).read(where, split)
 
 
 def named(reader: str):
@@ -91,22 +90,20 @@ def _shows(folder: Path) -> bool:
     return False
 
 
-def inside(folder: Path) -> Path:
-    """The folder, or the only folder in it, and so on: archives often hold everything in one."""
-    while of_names(names := _listed(folder)) is None:
+def _of_folder(path: Path) -> tuple[Path, str]:
+    """What is read, and its reader: the only folder in a folder is looked into, and so on, since archives often hold
+    everything in one."""
+    where = path
+    while (reader := of_names(names := _listed(where))) is None:
         folders = [name for name in names if name.endswith("/")]
-        if "data/" in folders and of_names(_listed(folder / "data")) == "parquet":  # Hugging Face's layout
+        if "data/" in folders and of_names(_listed(where / "data")) == "parquet":  # Hugging Face's layout
             folders = ["data/"]
         elif len(names) != 1:
-            return folder
-        if len(folders) != 1 or (folder / folders[0]).is_symlink():
-            return folder
-        folder = folder / folders[0]
-    return folder
-
-
-def _of_folder(path: Path) -> str:
-    return of_names(_listed(inside(path))) or "folder"
+            return path, "folder"
+        if len(folders) != 1 or (where / folders[0]).is_symlink():
+            return path, "folder"
+        where = where / folders[0]
+    return where, reader
 
 
 def _of_file(path: Path) -> str:
