@@ -5,9 +5,7 @@ points) in its metadata.
 """
 
 import zlib
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +20,6 @@ from dcgan.sample import Model
 
 SHEET = 10_000  # pictures that go on one sheet; beyond, a folder is wanted
 DEFAULT = 64  # pictures, where nothing says how many
-WRITERS, AHEAD = 2, 256  # threads that compress and write beside the drawing, and pictures that may wait for them
 LONGEST = 60  # characters of a file's name that tell its seeds or points
 
 
@@ -114,19 +111,14 @@ def _write_each(
     there = [] if overwrite else [path for path in wanted if path.exists()]
     for path, picture in drawn(there):
         files.check_new(path, packed(path, picture))
-    new = [path for path in wanted if path not in set(there)]
+    kept = set(there)
+    new = [path for path in wanted if path not in kept]
     made = files.missing(new[0].parent) if new else []
     with console.progress("drawing", len(new)) as bar:
         try:
-            with ThreadPoolExecutor(WRITERS) as pool:  # left when all that was begun has ended
-                begun: deque[Future] = deque()
-                for done, one in enumerate(drawn(new)):
-                    begun.append(pool.submit(written, *one))
-                    if len(begun) > AHEAD:
-                        begun.popleft().result()
-                    bar.update(done + 1)
-                for last in begun:
-                    last.result()
+            for done, one in enumerate(drawn(new)):
+                written(*one)  # in turns with the drawing: threads beside it would wait for Python's lock
+                bar.update(done + 1)
         except UserError:
             if not overwrite:
                 for path in new:

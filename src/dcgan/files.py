@@ -21,9 +21,10 @@ def write_whole(path: Path | str, content: bytes, sync: bool = True) -> None:
     """
     path = Path(path)
     name = None
-    made = missing(path.parent)
+    made = [] if path.parent.is_dir() else missing(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if made:
+            path.parent.mkdir(parents=True, exist_ok=True)
         part = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
         with open(part, "xb") as file:
             name = part

@@ -89,8 +89,9 @@ def test_grid_is_nearly_square_unless_told(n, h, w, columns, shape):
 
 
 @pytest.mark.parametrize("c", [1, 3, 4])
-def test_png_holds_the_picture_and_its_recipe(c, tmp_path):
-    image = pictures(1, 9, 11, c)[0]
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (9, 11), (3, 300), (2 * images.BAND + 1, 2)])
+def test_png_holds_the_picture_and_its_recipe(h, w, c, tmp_path):
+    image = pictures(1, h, w, c)[0]
     content = images.png(image, {"dcgan": "seed 17 ~7 — naïve"})
     with Image.open(io.BytesIO(content)) as opened:
         assert opened.format == "PNG"
@@ -99,6 +100,13 @@ def test_png_holds_the_picture_and_its_recipe(c, tmp_path):
     (tmp_path / "a.png").write_bytes(content)
     assert np.array_equal(images.read_picture(tmp_path / "a.png"), image)
     assert images.png(image) == images.png(image)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_png_of_a_smooth_picture_is_small(turned):
+    """Each row as what differs from the one above, or from what is left of it."""
+    ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 256, 3))
+    assert len(images.png(ramp.swapaxes(0, 1) if turned else ramp)) < ramp.size / 100
 
 
 @pytest.mark.parametrize("c", [1, 3, 4])
