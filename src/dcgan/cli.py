@@ -651,8 +651,8 @@ def evaluate(
         Some of fid, kid, pr (precision, recall, density, coverage), memory (are they copies?) and truth (what a reader
         sees: classes, or the built-in pictures' factors), or all.
     features
-        Of what network: lite0; inception (of the published FIDs; fetched once, 96 MB), or a file: .onnx, .pt2,
-        TorchScript.
+        Of what network: lite0; reader (taught once to read these pictures' classes, or the built-in ones' factors);
+        inception (of the published FIDs; fetched once, 96 MB), or a file: .onnx, .pt2, TorchScript.
     count
         Pictures to draw, and to compare with, at most.
     held_out

@@ -77,7 +77,7 @@ def png(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     """
     h, w, c = image.shape
     pack = zlib.compressobj(6) if max(h, w) > BAND else zlib.compressobj(1, strategy=zlib.Z_RLE)
-    packed = [pack.compress(_filtered(image, top)) for top in range(0, h, BAND)]
+    packed = [pack.compress(_filtered(image, top).tobytes()) for top in range(0, h, BAND)]
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, PNG_KIND[c], 0, 0, 0))]
     chunks += [(b"iTXt", key.encode() + bytes(5) + value.encode()) for key, value in (text or {}).items()]
     chunks += [(b"IDAT", b"".join([*packed, pack.flush()])), (b"IEND", b"")]

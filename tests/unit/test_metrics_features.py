@@ -218,7 +218,7 @@ def test_what_cannot_be_used_is_said(tmp_path, monkeypatch):
         return str(error.value).removeprefix("--features ").replace(f"{tmp_path}/", "")
 
     assert said("lite1") == (
-        "lite1: there is no such file; write lite0, inception, or a network's file (.onnx, .pt2, TorchScript)"
+        "lite1: there is no such file; write lite0, reader, inception, or a network's file (.onnx, .pt2, TorchScript)"
     )
     weights = tmp_path / "weights.pth"
     torch.save({"w": torch.zeros(1)}, weights)

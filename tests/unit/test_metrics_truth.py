@@ -11,6 +11,8 @@ from dcgan.console import Console
 from dcgan.data import pictures
 from dcgan.errors import UserError
 from dcgan.metrics import sets, truth
+from dcgan.metrics.evaluate import evaluate
+from dcgan.metrics.reader import Reader
 from dcgan.metrics.result import Result
 from dcgan.metrics.subject import Subject, parsed
 
@@ -127,6 +129,23 @@ def test_a_reader_is_taught_what_is_known(spec, monkeypatch, tmp_path):
 def test_there_must_be_something_to_read():
     with pytest.raises(UserError, match="array has neither classes nor known factors"):
         truth.learned(subject(REAL, REAL), QUIET)
+    with pytest.raises(UserError, match="--features reader: array has neither"):
+        evaluate(REAL, REAL, features="reader", count=20)
+    with pytest.raises(UserError, match=r"^array: it is not a run"):
+        evaluate(REAL)
+
+
+def test_all_is_compared_by_the_features_of_a_reader(monkeypatch):
+    """Of the classes of the pictures that are compared with; one that learned nothing tells copies all the same."""
+
+    def taught(name, images, truth, console):
+        return Reader.train(images[:40], {"digit": truth["digit"][:40]}, steps=1, m=16)
+
+    monkeypatch.setattr(truth, "_kept", taught)
+    found = evaluate("numbers:60", "numbers:60", features="reader", metrics=("fid", "pr"), count=60).figures
+    assert found["FID (reader)"].value == pytest.approx(0, abs=1e-3)
+    assert found["recall (reader)"].value == 1
+    assert found["FID (reader)"].protocol["extractor"]["numbers"] == 2048
 
 
 @pytest.mark.parametrize(

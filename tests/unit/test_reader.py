@@ -12,6 +12,7 @@ from dcgan.data import pictures
 from dcgan.errors import UserError
 from dcgan.images import to_float, to_uint8
 from dcgan.metrics import damage
+from dcgan.metrics.distances import support
 from dcgan.metrics.reader import SURE, TOLERANCE, Factor, Reader, truths
 
 HELD_OUT = 400
@@ -153,6 +154,38 @@ def test_pictures_of_another_size_read_the_same(reader, rooms):
     assert (small.values["window"] == large.values["window"]).all()
     assert np.abs(small.values["turn"] - large.values["turn"]).max() < 0.2
     assert large.readable() >= 0.9
+
+
+def test_its_features_are_what_its_last_layer_reads(reader, rooms):
+    images = rooms[0][:HELD_OUT]
+    found = reader.extractor("reader")(images)
+    p = reader.network[-1](torch.from_numpy(found))[:, -1].sigmoid()
+    np.testing.assert_allclose(p, reader.read(images).drawn, atol=1e-5)
+
+
+def test_by_its_features_grain_loses_nothing_and_collapse_all(reader, rooms):
+    real, others = rooms[0][HELD_OUT : 2 * HELD_OUT], rooms[0][:HELD_OUT]
+    grain = np.random.default_rng(0).integers(-6, 7, others.shape)
+    extractor = reader.extractor("reader")
+    sets = {
+        "true": others,
+        "grainy": (others + grain).clip(0, 255).astype(np.uint8),
+        "few": (np.concatenate([others[:20]] * (HELD_OUT // 20)) + grain).clip(0, 255).astype(np.uint8),
+    }
+    recall = {name: support(extractor(real), extractor(images)).recall for name, images in sets.items()}
+    assert recall["true"] > 0.7
+    assert recall["grainy"] > 0.6
+    assert recall["few"] < 0.1
+
+
+def test_readers_are_told_apart(reader, untaught):
+    assert reader.extractor("reader").key != untaught.extractor("reader").key
+
+
+def test_features_of_colours_are_those_of_their_grey(untaught):
+    grey, _ = grey_set()
+    extractor = untaught.extractor("reader")
+    assert np.array_equal(extractor(grey), extractor(grey.repeat(3, 3)))
 
 
 def test_training_is_a_function_of_its_seed(untaught):

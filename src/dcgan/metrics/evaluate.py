@@ -44,7 +44,8 @@ def evaluate(
 
     A run is held against its own training pictures unless `against` names others. `count` samples are drawn, and as
     many reference pictures taken, in an order of the seed's. `held_out`: pictures that a run was not trained on, for
-    "memory"; `reader`: for "truth", else one is taught; `last`: the last checkpoint, not the best.
+    "memory"; `reader`: for "truth", else one is taught; `last`: the last checkpoint, not the best. `features`: of
+    lite0, inception, a file's network, or "reader", the one that is taught to read these pictures.
     """
     console = console or Console(quiet=True)
     for name in metrics:
@@ -61,8 +62,11 @@ def evaluate(
     counts = f"{judged.samples.count:,} pictures against {min(count, judged.real.count):,}"
     result = Result(f"{judged.name}: {counts} of {judged.real.name}, {shape}", of=judged.model)
     if set(metrics) - {"truth"}:
-        with console.data_progress() as report:
-            extractor = extractors.load(features, device, report)
+        if features == "reader":
+            extractor = truth.extractor(judged, console)
+        else:
+            with console.data_progress() as report:
+                extractor = extractors.load(features, device, report)
         if set(compare.METRICS) & set(metrics):
             compare.compare(result, judged, extractor, metrics, console)
         if "memory" in metrics:

@@ -116,8 +116,8 @@ def of_file(path: Path, device: str = "cpu") -> Extractor:
     """A user's network, or the standard Inception in one of its two files."""
     if not path.is_file():
         raise UserError(
-            f"--features {path}: there is no such file; write lite0, inception, or a network's file "
-            "(.onnx, .pt2, TorchScript)"
+            f"--features {path}: there is no such file; write lite0, reader, inception, or a network's "
+            "file (.onnx, .pt2, TorchScript)"
         )
     digest = _digest(path)
     if digest == inception.TENSORS:

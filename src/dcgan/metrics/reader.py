@@ -30,6 +30,7 @@ from dcgan.errors import UserError
 from dcgan.files import write_whole
 from dcgan.images import to_float
 from dcgan.metrics import damage
+from dcgan.metrics.features import Extractor
 from dcgan.networks import has_bf16
 
 FORMAT = "dcgan-reader-1"
@@ -126,7 +127,7 @@ class Reading:
 
 
 class Reader:
-    def __init__(self, factors: tuple[Factor, ...], channels: int, side: int, network: nn.Module):
+    def __init__(self, factors: tuple[Factor, ...], channels: int, side: int, network: nn.Sequential):
         self.factors, self.channels, self.side = factors, channels, side
         self.network = network.eval().requires_grad_(False)
 
@@ -227,6 +228,19 @@ class Reader:
             raise UserError(f"{path}: it holds no reader of pictures, or a damaged one; train one anew") from None
         return cls(factors, about["channels"], about["side"], network)
 
+    def extractor(self, name: str) -> Extractor:
+        """What it goes by: the maps that its last layer reads. Unlike a network of photographs it overlooks grain, and
+        knows what the pictures are told apart by."""
+        key = hashlib.sha256(b"".join(t.numpy().tobytes() for t in self.network.state_dict().values())).hexdigest()
+        return Extractor(
+            name,
+            f"reader-{key[:16]}",
+            f"antialiased bilinear to {self.side}x{self.side}, rounded",
+            lambda x: _sized(x / 255, self.channels, self.side) / 255,
+            self.network[:-1],
+            chunk=CHUNK,
+        )
+
     def _logits(self, x: Tensor) -> Tensor:
         return torch.cat([self.network(part / 255) for part in x.split(CHUNK)])
 
@@ -242,7 +256,7 @@ def truths(name: str, factors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return out
 
 
-def _network(channels: int, side: int, outputs: int) -> nn.Module:
+def _network(channels: int, side: int, outputs: int) -> nn.Sequential:
     """Pictures in [0, 1] -> logits [N, outputs]. The first layer keeps the size: a mouth has 4 pixels."""
     layers: list[nn.Module] = []
     maps = channels
@@ -271,7 +285,11 @@ def _fitted(images: np.ndarray, channels: int, side: int) -> Tensor:
         x = to_float(part, "sigmoid")
         if x.shape[1] == 4:
             x = 1 - (1 - x[:, :3]) * x[:, 3:]
-        x = x.expand(-1, 3, -1, -1) if channels == 3 else x.mean(1, keepdim=True)
-        x = F.interpolate(x, (side, side), mode="bilinear", antialias=True)
-        parts.append((x * 255).round().byte())
+        parts.append(_sized(x, channels, side))
     return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+
+
+def _sized(x: Tensor, channels: int, side: int) -> Tensor:
+    x = x.expand(-1, 3, -1, -1) if channels == 3 else x.mean(1, keepdim=True)
+    x = F.interpolate(x, (side, side), mode="bilinear", antialias=True)
+    return (x * 255).round().byte()

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from dcgan import data, sample
 from dcgan.config import Config
 from dcgan.console import Console
@@ -54,10 +56,14 @@ def find(
         if isinstance(what, (str, Path)) and (Folder(what).exists or Path(what).suffix == ".safetensors"):
             return _of_run(sample.load(what, device, last=last), str(what), against, count, seed, progress)
         if against is None:
-            raise UserError(f"{what}: it is not a run, so say what to compare it with: --against DATA")
+            raise UserError(f"{_told(what)}: it is not a run, so say what to compare it with: --against DATA")
         judged = data.open(what, progress=progress)
         reference = data.open(against, size=judged.size, channels=judged.channels, progress=progress)
-        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, str(against), count, seed)
+        return Subject(judged.name, sets.of_dataset(judged, seed).first(count), reference, _told(against), count, seed)
+
+
+def _told(spec: "Spec | Model | None") -> str:
+    return "array" if isinstance(spec, np.ndarray) else str(spec)
 
 
 def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int, progress: Callable) -> Subject:
@@ -73,7 +79,7 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
         if reference is None:
             raise UserError(f"{error}; or say what to compare with: --against DATA") from None
     name = f"{name}, step {model.header.step:,}"
-    pool, spec = (training, config.data) if reference is None else (reference, str(against))
+    pool, spec = (training, config.data) if reference is None else (reference, _told(against))
     assert pool is not None
     return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training, model)
 

@@ -11,7 +11,7 @@ from dcgan import data
 from dcgan.console import Console
 from dcgan.data import cache, pictures
 from dcgan.errors import UserError
-from dcgan.metrics import reader
+from dcgan.metrics import features, reader
 from dcgan.metrics.result import Figure, Result
 from dcgan.metrics.sets import PART, Pictures, Progress
 from dcgan.metrics.subject import Subject, parsed
@@ -38,18 +38,23 @@ class Reader(Protocol):
     def read(self, images: np.ndarray) -> Read: ...
 
 
-def learned(judged: Subject, console: Console) -> Reader:
+def learned(judged: Subject, console: Console, why: str = "--metrics truth") -> reader.Reader:
     """A reader of the classes, or of the factors that the pictures were drawn from; kept in the cache."""
     dataset, (name, _) = judged.reference, parsed(judged.spec)
     if name in pictures.FACTORS:
         return of_factors(name, console)
     if dataset.labels is None:
         raise UserError(
-            f"--metrics truth: {judged.spec} has neither classes nor known factors, so there is nothing to read off; "
+            f"{why}: {judged.spec} has neither classes nor known factors, so there is nothing to read off; "
             "put each class in a folder of its own, or leave it out"
         )
     order = data.Stream(dataset, TEACHER).order(0)[:TAUGHT]
     return _kept(name, dataset.images[order], {"class": dataset.labels[order]}, console)
+
+
+def extractor(judged: Subject, console: Console) -> features.Extractor:
+    """The features that this reader goes by."""
+    return learned(judged, console, "--features reader").extractor("reader")
 
 
 def of_factors(name: str, console: Console, taught: int | None = None, **how: int) -> reader.Reader:
