@@ -174,6 +174,9 @@ def test_the_page_goes_on_where_it_stopped(tmp_path: Path, monkeypatch, cli):
     page = (place / "paper.html").read_text(encoding="utf-8")
     assert "what it &lt;showed&gt;" in page
     assert "1 of 2 goals reached" in page
+    assert page.count("<td>≥ 0.5</td>") == 2
+    assert page.count('<td class="missed">missed</td>') == 1
+    assert "<th>control</th>" not in page  # neither has one
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []  # nothing is fetched
     assert "<script" not in page
     words = cli("paper", "--quick", "--size", "8", "--out", place).out

@@ -289,15 +289,19 @@ def _section(one: Mapping[str, Any], where: Path) -> str:
     name = html.escape(one["experiment"])
     if "reason" in one:
         return f'<h2>{name}</h2><p class="missed">not made: {html.escape(one["reason"])}</p>'
-    rows = []
+    columns: dict[str, list[str | float | None]] = {"figure": [], "here": [], "goal": [], "": []}
+    columns |= {"control": [], "real pictures": [], "the paper": []}
     for figure in one["figures"]:
-        words = {None: "", True: "ok", False: "missed"}[figure["ok"]]
-        control = figure["protocol"].get("control")
-        cells = (figure["name"], figure["value"], figure["paper"], figure["goal"], control)
-        shown = "".join(f"<td>{'' if cell is None else html.escape(result.number(cell))}</td>" for cell in cells)
-        rows.append(f'<tr>{shown}<td class="{words}">{words}</td></tr>')
-    head = "".join(f"<th>{word}</th>" for word in ("figure", "here", "the paper", "goal", "control", ""))
-    table = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if rows else ""
+        value, ok = figure["value"], figure["ok"]
+        verdict = {None: None, True: "ok", False: "missed"}[ok]
+        beside = (figure["protocol"].get("control"), figure["protocol"].get("floor"), figure["paper"])
+        cells = (figure["name"], value, result.goal(value, figure["goal"], ok), verdict, *beside)
+        for column, cell in zip(columns.values(), cells, strict=True):
+            column.append(cell)
+    shown = {name: column for name, column in columns.items() if any(cell is not None for cell in column)}
+    head = "".join(f"<th>{name}</th>" for name in shown)
+    rows = ["".join(map(_cell, cells)) for cells in zip(*shown.values(), strict=True)]
+    table = f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>" if rows else ""
     drawn = [where / f"{one['experiment']}{suffix}" for suffix in (".png", ".webp")]
     return (
         f'<h2>{name}</h2><div class="source">{html.escape(one["source"])}; {html.escape(one["subject"])}</div>'
@@ -306,6 +310,11 @@ def _section(one: Mapping[str, Any], where: Path) -> str:
         + "".join(_inside(path, name) for path in drawn if path.is_file())
         + table
     )
+
+
+def _cell(value: str | float | None) -> str:
+    words = "" if value is None else html.escape(result.number(value))
+    return f'<td class="{words}">{words}</td>' if words in ("ok", "missed") else f"<td>{words}</td>"
 
 
 def _inside(path: Path, name: str) -> str:

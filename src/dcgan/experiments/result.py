@@ -82,9 +82,9 @@ class Kept:
 
 
 def figure_in_words(figure: Figure) -> str:
-    """`0.93 (goal 0.9, real pictures 0.99): ok`"""
+    """`0.93 (goal ≥ 0.9, real pictures 0.99): ok`"""
     beside = (
-        ("goal", figure.goal),
+        ("goal", goal(figure.value, figure.goal, figure.ok)),
         ("control", figure.control),
         ("real pictures", figure.floor),
         ("paper", figure.paper),
@@ -94,8 +94,17 @@ def figure_in_words(figure: Figure) -> str:
     return number(figure.value) + (f" ({', '.join(words)})" if words else "") + verdict
 
 
+def goal(value: float, bound: float | None, ok: bool | None) -> str | None:
+    """A figure's goal, and on which side of it the figure should lie: that it does, or does not, tells."""
+    if bound is None or ok is None:
+        return None if bound is None else number(bound)
+    return f"{'≤' if (value <= bound) == ok else '≥'} {number(bound)}"
+
+
 def number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+    if isinstance(value, str):
+        return value
+    return f"{0 if abs(value) < 1e-9 else value:.4g}"  # what is left of a difference is none
 
 
 def subject(model: Model) -> str:
