@@ -200,7 +200,8 @@ with what is missing. Each ingredient alone, from `--preset tutorial`, at equal 
 two take 6.4 minutes for as much), for as many steps as its speed allows, measured in turns with `tutorial`. One seed
 each.
 
-{PROTOCOL}. Collapsed: recall below {collapse.LEAST_RECALL:g} or diversity below {collapse.LEAST_DIVERSITY:g}.
+{PROTOCOL}. Collapsed: recall below {collapse.LEAST_RECALL:g} or diversity below {collapse.LEAST_DIVERSITY:g};
+precision and recall are by lite0's features, on drawn faces by those of a reader of their factors.
 After so short a time on CIFAR-10 no recipe's recall is above that, of samples as different from each other as
 photographs are: there it says that they are not good yet, and the diagnosis (findings) is silent.
 

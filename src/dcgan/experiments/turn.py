@@ -7,8 +7,10 @@ how many the factor rises at each of six steps, and how far, and in how many of 
 as it was. (A vector that hardly turned would keep everything.) A direction at random, as long, is told beside.
 
 Four against four carry eight faces' other traits along. Here sixteen pairs are chosen that are alike (of the same hair
-and glasses, and near each other in z), and what tells of other factors linearly is taken out of their difference. The
-paper's way, four at random against four, stands beside each figure as its control.
+and glasses, and near each other in z), and what tells of other factors linearly is taken out of their difference. And
+samples are brought to the middle of the vector before they are moved, by what z tells of the factor linearly: a face
+that looks to the left already cannot turn there, and -1 to 1 is then from left to right for everyone. The paper's way,
+four at random against four, added to samples as they are, stands beside each figure as its control.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,8 +34,10 @@ PAIRS = 16  # samples at each end
 PAPERS = 4
 ELSE = 1e6  # apart, those of another category
 POINTS = 7  # from -1 to 1
+REACH = 0.3  # how far a factor, of -1 to 1, is to move each way, by what z tells of it; the pairs lie farther out
 TRIED = 300  # samples that are moved
-FIRST_TRIED = 10_000  # their first seed: none of them was looked at before
+FIRST_TRIED = 20_000  # their first seed: none of them was looked at before
+FARTHEST = 3.0  # ways that a sample may lie from the middle; more is no way along which the factor changes
 FAR = 0.6  # a factor beyond it, of -1 to 1, is at its end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
 WHAT = {"faces": ("turn", "scale", "x"), "rooms": ("turn", "light"), "numbers": ("turn", "scale")}
@@ -130,6 +134,13 @@ def vector(
     return (way - others.T @ (others @ way)).astype(np.float32), [shown.seeds[first], shown.seeds[last]]
 
 
+def centred(z: np.ndarray, shown: Shown, factor: str, way: np.ndarray) -> np.ndarray:
+    """Samples [N, z_dim] moved along `way` to where z, linearly, tells the factor's mean."""
+    told = shown.linear(factor)[0]
+    share = (z - shown.z.mean(0)) @ told / (told @ way)
+    return z - np.clip(share, -FARTHEST, FARTHEST)[:, None] * way
+
+
 def papers(shown: Shown, factor: str, g: np.random.Generator) -> np.ndarray:
     """The paper's own: four at random against four."""
     low, high = (g.choice(rows, PAPERS, replace=False) for rows in ends(shown, factor, PAPERS))
@@ -154,11 +165,13 @@ def _axis(
     model: Model, seer: Reader, shown: Shown, factor: str, kept: Sequence[str], pairs: int, tried: int
 ) -> tuple[Axis, list[Figure]]:
     way, seeds = vector(shown, seer, factor, kept, pairs)
+    way *= min(1, REACH / abs(shown.linear(factor)[0] @ way))
     g = np.random.default_rng(0)
-    pictures, ours = _moved(model, seer, way, tried)
-    _, theirs = _moved(model, seer, papers(shown, factor, g), tried)
+    z, labels = model.latents(range(FIRST_TRIED, FIRST_TRIED + tried))
+    pictures, ours = _moved(model, seer, centred(z, shown, factor, way), labels, way)
+    _, theirs = _moved(model, seer, z, labels, papers(shown, factor, g))
     chance = g.standard_normal(len(way))
-    _, random = _moved(model, seer, (chance * np.linalg.norm(way) / np.linalg.norm(chance)).astype(np.float32), tried)
+    _, random = _moved(model, seer, z, labels, chance * np.linalg.norm(way) / np.linalg.norm(chance))
     protocol = {"pairs": pairs, "among": len(shown.seeds), "points": POINTS, "samples": tried, "beside": "4 against 4"}
     of = f"{FIRST_TRIED}-{FIRST_TRIED + tried - 1}"
 
@@ -190,7 +203,7 @@ def _axis(
 
 @dataclass(frozen=True)
 class Moved:
-    """What is read off samples at each point of their way; each array is [tried, POINTS]."""
+    """What is read off samples at each point of their way; each array is [N, POINTS]."""
 
     values: dict[str, np.ndarray]
     confidences: dict[str, np.ndarray]
@@ -205,13 +218,14 @@ class Moved:
         return np.all(values == middle, 1)
 
 
-def _moved(model: Model, seer: Reader, way: np.ndarray, tried: int) -> tuple[np.ndarray, Moved]:
-    """Samples at each point of their way, uint8 [tried, POINTS, H, W, C], and what is read off them."""
-    z, labels = model.latents(range(FIRST_TRIED, FIRST_TRIED + tried))
-    z = (z[:, None] + np.linspace(-1, 1, POINTS, dtype=np.float32)[:, None] * way).reshape(-1, z.shape[1])
-    pictures = model.generate(z, None if labels is None else np.repeat(labels, POINTS))
+def _moved(
+    model: Model, seer: Reader, z: np.ndarray, labels: np.ndarray | None, way: np.ndarray
+) -> tuple[np.ndarray, Moved]:
+    """Samples at each point of their way, uint8 [N, POINTS, H, W, C], and what is read off them."""
+    moved = (z[:, None] + np.linspace(-1, 1, POINTS)[:, None] * way).reshape(-1, z.shape[1]).astype(np.float32)
+    pictures = model.generate(moved, None if labels is None else np.repeat(labels, POINTS))
     read = seer.read(pictures)
     values, sure = (
-        {name: one.reshape(tried, POINTS) for name, one in held.items()} for held in (read.values, read.confidences)
+        {name: one.reshape(-1, POINTS) for name, one in held.items()} for held in (read.values, read.confidences)
     )
-    return pictures.reshape(tried, POINTS, *pictures.shape[1:]), Moved(values, sure)
+    return pictures.reshape(-1, POINTS, *pictures.shape[1:]), Moved(values, sure)
