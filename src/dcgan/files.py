@@ -21,7 +21,7 @@ def write_whole(path: Path | str, content: bytes, sync: bool = True) -> None:
     """
     path = Path(path)
     name = None
-    made = [] if path.parent.is_dir() else missing(path.parent)
+    made = [] if os.path.isdir(path.parent) else missing(path.parent)
     try:
         if made:
             path.parent.mkdir(parents=True, exist_ok=True)

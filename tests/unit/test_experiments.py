@@ -267,6 +267,11 @@ def test_how_far_it_turns_is_told(monkeypatch):
     assert figures["moves by"].value < 0.2 * whole
 
 
+def test_a_vector_is_left_where_other_factors_take_all_of_z(monkeypatch):
+    monkeypatch.setattr(exemplars.Shown, "told", lambda shown, factor, seer: np.eye(SIDE))
+    assert turned()["moves by"].value > 0.3
+
+
 def test_what_cannot_be_turned():
     with pytest.raises(UserError, match=r"^--what trun: faces have no such continuous factor; did you mean 'turn'\?$"):
         turn.compute(model(), ["trun"], seer=Seer())

@@ -38,6 +38,7 @@ REACH = 0.3  # how far a factor, of -1 to 1, is to move each way, by what z tell
 TRIED = 300  # samples that are moved
 FIRST_TRIED = 20_000  # their first seed: none of them was looked at before
 FARTHEST = 3.0  # ways that a sample may lie from the middle; more is no way along which the factor changes
+LEAST = 0.01  # of a vector, that must be left of it
 FAR = 0.6  # a factor beyond it, of -1 to 1, is at its end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
 WHAT = {"faces": ("turn", "scale", "x"), "rooms": ("turn", "light"), "numbers": ("turn", "scale")}
@@ -115,7 +116,7 @@ def vector(
     """From low to high along a factor, half of the way [z_dim], and the seeds of the pairs [pairs] at both ends.
 
     The pairs are those nearest in z of all that have the same categories; and what tells of the other factors is taken
-    out of their difference.
+    out of their difference, unless that is all there is (of a short z).
     """
     low, high = ends(shown, factor, pairs)
     apart = (shown.z[low] ** 2).sum(1)[:, None] + (shown.z[high] ** 2).sum(1) - 2 * shown.z[low] @ shown.z[high].T
@@ -131,7 +132,9 @@ def vector(
     first, last = np.array(chosen).T
     way = (shown.z[last].mean(0) - shown.z[first].mean(0)) / 2
     others = shown.told(factor, seer)
-    return (way - others.T @ (others @ way)).astype(np.float32), [shown.seeds[first], shown.seeds[last]]
+    left = way - others.T @ (others @ way)
+    way = left if np.linalg.norm(left) > LEAST * np.linalg.norm(way) else way
+    return way.astype(np.float32), [shown.seeds[first], shown.seeds[last]]
 
 
 def centred(z: np.ndarray, shown: Shown, factor: str, way: np.ndarray) -> np.ndarray:
