@@ -102,10 +102,11 @@ def test_png_holds_the_picture_and_its_recipe(h, w, c, tmp_path):
     assert images.png(image) == images.png(image)
 
 
+@pytest.mark.parametrize("side", [images.BAND, 2 * images.BAND])
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_png_of_a_smooth_picture_is_small(turned):
+def test_a_png_of_a_smooth_picture_is_small(turned, side):
     """Each row as what differs from the one above, or from what is left of it."""
-    ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 256, 3))
+    ramp = np.broadcast_to(np.arange(side, dtype=np.int64)[:, None, None], (side, side, 3)).astype(np.uint8)
     assert len(images.png(ramp.swapaxes(0, 1) if turned else ramp)) < ramp.size / 100
 
 
