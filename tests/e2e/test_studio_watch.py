@@ -237,7 +237,11 @@ def test_a_training_that_the_studio_started_ends_with_it(number, page, studio, t
     run = tmp_path / "runs/live"
     shutil.copytree(trained, run)
     before = len(log(run))
-    page.goto(studio(tmp_path / "runs"))
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as by nohup, whose children ignore it
+    try:
+        page.goto(studio(tmp_path / "runs"))
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
     live = column(page, "live")
     live.get_by_role("button", name="Train on").click()
     live.get_by_label("to step").fill("100000")
