@@ -1,7 +1,8 @@
 """How a trained run is judged in these figures: its score, its recall, and how different its samples are.
 
-Whether it has collapsed is told of faces and digits by the features of a reader that was taught on true ones: a network
-of photographs is so taken by grain of a grey level that no drawn face lies in the support of the best run's samples.
+Whether it has collapsed is told of faces, digits and clothes by the features of a reader that was taught on true ones:
+a network of photographs is so taken by grain of a grey level that no drawn face lies in the support of the best run's
+samples.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from dcgan.metrics.subject import parsed
 
 COUNT = 5000  # samples, and reference pictures
 PROTOCOL = f"FID (lite0) of {COUNT:,} samples of the last checkpoint against as many training pictures; lower is better"
-READ = ("faces", "mnist", "fashion-mnist")  # sets whose recall is that of a reader's features
+READ = ("faces", "mnist", "fashion-mnist")  # sets whose precision and recall are by a reader's features
 
 
 def judge(out: Path, against: str | None = None) -> dict[str, Any]:

@@ -105,9 +105,6 @@ def _write_each(
     def packed(path: Path, picture: np.ndarray) -> bytes:
         return images.png(picture, _recipe(model, run, [str(wanted[path])], off))
 
-    def written(path: Path, picture: np.ndarray) -> None:
-        files.write_whole(path, packed(path, picture), sync=False)
-
     there = [] if overwrite else [path for path in wanted if path.exists()]
     for path, picture in drawn(there):
         files.check_new(path, packed(path, picture))
@@ -116,8 +113,8 @@ def _write_each(
     made = files.missing(new[0].parent) if new else []
     with console.progress("drawing", len(new)) as bar:
         try:
-            for done, one in enumerate(drawn(new)):
-                written(*one)  # in turns with the drawing: threads beside it would wait for Python's lock
+            for done, (path, picture) in enumerate(drawn(new)):  # threads beside it would wait for Python's lock
+                files.write_whole(path, packed(path, picture), sync=False)
                 bar.update(done + 1)
         except UserError:
             if not overwrite:

@@ -6,6 +6,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ def write_whole(path: Path | str, content: bytes, sync: bool = True) -> None:
     """
     path = Path(path)
     name = None
-    made = [] if os.path.isdir(path.parent) else missing(path.parent)
+    made = missing(path.parent)
     try:
         if made:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,7 @@ def check_new(path: Path | str, content: bytes | None = None) -> None:
 def missing(folder: Path) -> list[Path]:
     """Of this folder and those above it, the ones that are not there yet, lowest first."""
     with contextlib.suppress(OSError):  # where one may not even look, nothing will be made
-        return [one for one in (folder, *folder.parents) if not one.exists()]
+        return list(takewhile(lambda one: not one.exists(), chain([folder], folder.parents)))
     return []
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PNG_KIND = {1: 0, 2: 4, 3: 2, 4: 6}  # the format's colour type, by channels
-BAND = 256  # rows that are filtered at a time
+BAND = 256  # rows that are filtered at a time; a picture with a longer side is a sheet
 
 
 def to_float(images: "np.ndarray | Tensor", output: str = "tanh", device: "str | None" = None) -> "Tensor":

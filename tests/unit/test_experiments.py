@@ -345,6 +345,7 @@ def _quiet():
         (0.7, 0.9, False, "0.7 (goal ≥ 0.9): missed"),
         (0.1, 0.15, True, "0.1 (goal ≤ 0.15): ok"),
         (0.2, 0.15, False, "0.2 (goal ≤ 0.15): missed"),
+        (0.8, 0.8, True, "0.8 (goal 0.8): ok"),
         (1.1, 11.78, None, "1.1 (goal 11.78)"),
         (5.551e-17, None, None, "0"),
     ],

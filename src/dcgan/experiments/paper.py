@@ -258,6 +258,7 @@ def _key(model: Model, effort: Effort) -> str:
 
 
 TITLE = "DCGAN, figure by figure"
+COLUMNS = ("figure", "here", "goal", "", "control", "real pictures", "the paper")
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h2 { margin: 3rem 0 0 } .source, .about { color: #656d76 } img { max-width: 100%; display: block; margin: 1rem 0 }
@@ -289,19 +290,16 @@ def _section(one: Mapping[str, Any], where: Path) -> str:
     name = html.escape(one["experiment"])
     if "reason" in one:
         return f'<h2>{name}</h2><p class="missed">not made: {html.escape(one["reason"])}</p>'
-    columns: dict[str, list[str | float | None]] = {"figure": [], "here": [], "goal": [], "": []}
-    columns |= {"control": [], "real pictures": [], "the paper": []}
+    rows = []
     for figure in one["figures"]:
         value, ok = figure["value"], figure["ok"]
         verdict = {None: None, True: "ok", False: "missed"}[ok]
         beside = (figure["protocol"].get("control"), figure["protocol"].get("floor"), figure["paper"])
-        cells = (figure["name"], value, result.goal(value, figure["goal"], ok), verdict, *beside)
-        for column, cell in zip(columns.values(), cells, strict=True):
-            column.append(cell)
-    shown = {name: column for name, column in columns.items() if any(cell is not None for cell in column)}
-    head = "".join(f"<th>{name}</th>" for name in shown)
-    rows = ["".join(map(_cell, cells)) for cells in zip(*shown.values(), strict=True)]
-    table = f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>" if rows else ""
+        rows.append((figure["name"], value, result.goal(value, figure["goal"], ok), verdict, *beside))
+    shown = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
+    head = "".join(f"<th>{COLUMNS[i]}</th>" for i in shown)
+    body = "".join("<tr>" + "".join(_cell(row[i]) for i in shown) + "</tr>" for row in rows)
+    table = f"<table><tr>{head}</tr>{body}</table>" if rows else ""
     drawn = [where / f"{one['experiment']}{suffix}" for suffix in (".png", ".webp")]
     return (
         f'<h2>{name}</h2><div class="source">{html.escape(one["source"])}; {html.escape(one["subject"])}</div>'

@@ -95,10 +95,12 @@ def figure_in_words(figure: Figure) -> str:
 
 
 def goal(value: float, bound: float | None, ok: bool | None) -> str | None:
-    """A figure's goal, and on which side of it the figure should lie: that it does, or does not, tells."""
-    if bound is None or ok is None:
-        return None if bound is None else number(bound)
-    return f"{'≤' if (value <= bound) == ok else '≥'} {number(bound)}"
+    """A figure's goal, and on which side of it the figure should lie: that it does, or does not, tells (of one that
+    lies on it nothing does)."""
+    if bound is None:
+        return None
+    side = "" if ok is None or value == bound else "≤ " if (value < bound) == ok else "≥ "
+    return side + number(bound)
 
 
 def number(value: float | str) -> str:
