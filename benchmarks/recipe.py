@@ -201,7 +201,7 @@ two take 6.4 minutes for as much), for as many steps as its speed allows, measur
 each.
 
 {PROTOCOL}. Collapsed: recall below {collapse.LEAST_RECALL:g} or diversity below {collapse.LEAST_DIVERSITY:g};
-precision and recall are by lite0's features, on {', '.join(READ)} by those of a reader that was taught on them.
+precision and recall are by lite0's features, on {", ".join(READ)} by those of a reader that was taught on them.
 After so short a time on CIFAR-10 no recipe's recall is above that, of samples as different from each other as
 photographs are: there it says that they are not good yet, and the diagnosis (findings) is silent.
 
