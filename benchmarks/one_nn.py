@@ -2,19 +2,21 @@
 
     python benchmarks/one_nn.py real           exact, of real digits: 3.34 % with 50,000 of them, 3.09 % with 60,000
     python benchmarks/one_nn.py choose         ten minutes of each recipe, judged on mnist:train[50000:]
-    python benchmarks/one_nn.py                that, and the best: 3 seeds, an hour of two cores each; 50,000 and
-                                               1,000,000, on the test set
+    python benchmarks/one_nn.py                that, and the best at five times the steps, 3 seeds (or: seeds 0 2, of
+                                               these alone): 50,000 and 1,000,000, on the test set
     python benchmarks/one_nn.py small          ten minutes on one core, on the digits held out: not the figure
 
 Trained on the first 50,000 training digits; everything is chosen on the other 10,000; mnist:test is asked once.
+The issue's hour of two cores is held with room: ten minutes of one core, five times, the rate falling from half way.
 """
 
 import statistics
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from record import chosen, record, workplace
+from record import record, rows, workplace
 
 import dcgan
 from dcgan import data
@@ -32,11 +34,19 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 NO_FADE = {"fade_from": 0, "fade_to": 0}
+TIMES = 5  # as many steps as the choice had
 
 
 def main() -> None:
     choose()
-    measure("an hour", chosen("one-nn-choice", min), {"minutes": 60, **NO_FADE}, (50_000, 1_000_000))
+    seeds()
+
+
+def seeds(*only: str) -> None:
+    best = min(rows("one-nn-choice"), key=lambda row: row["value"])
+    steps = TIMES * best["steps"]
+    length = {"steps": steps, "fade_from": steps // 2, "fade_to": steps}
+    measure("an hour", best["key"], length, (50_000, 1_000_000), [int(seed) for seed in only] or range(3))
 
 
 def train(out: str, recipe: str, seed: int, length: dict[str, Any]) -> dcgan.Model:
@@ -45,11 +55,13 @@ def train(out: str, recipe: str, seed: int, length: dict[str, Any]) -> dcgan.Mod
     return dcgan.load(path, device=DEVICE)
 
 
-def measure(budget: str, recipe: str, length: dict[str, Any], counts: tuple[int, ...], seeds: int = 3) -> None:
-    """A row for each seed and number of digits, and one for the mean."""
+def measure(
+    budget: str, recipe: str, length: dict[str, Any], counts: tuple[int, ...], seeds: Sequence[int] = range(3)
+) -> None:
+    """A row for each seed and number of digits, and one for the mean of all three."""
     for count in counts:
-        rows = []
-        for seed in range(seeds):
+        told = []
+        for seed in seeds:
 
             def compute(seed: int = seed, count: int = count) -> dict[str, Any]:
                 model = train(budget.replace(" ", "-"), recipe, seed, length)
@@ -58,17 +70,20 @@ def measure(budget: str, recipe: str, length: dict[str, Any], counts: tuple[int,
                 return {
                     "value": found.figures[0].value,
                     "steps": model.header.step,
+                    "threads": model.config.threads,
                     "protocol": found.figures[0].protocol,
                 }
 
-            rows.append(
+            told.append(
                 record("one-nn", f"{budget}: {count:,}, seed {seed}", compute, recipe=recipe, goal=GOALS.get(count),
                        command="python benchmarks/one_nn.py", seeds=str(seed))
             )  # fmt: skip
-        mean = statistics.mean(row["value"] for row in rows)
+        if len(told) < 3:
+            continue
+        mean = statistics.mean(row["value"] for row in told)
         record("one-nn", f"{budget}: {count:,}, mean", lambda mean=mean, count=count: {
             "value": mean, "ok": mean <= GOALS[count]}, goal=GOALS[count], command="python benchmarks/one_nn.py",
-            seeds=f"0-{seeds - 1}", recipe=recipe)  # fmt: skip
+            seeds="0-2", recipe=recipe)  # fmt: skip
 
 
 def choose() -> None:
@@ -85,7 +100,8 @@ def choose() -> None:
 
 def held_out(model: dcgan.Model) -> dict[str, Any]:
     found = one_nn.compute(model, data.open(HELD_OUT), count=50_000)
-    return {"value": found.figures[0].value, "steps": model.header.step, "protocol": found.figures[0].protocol}
+    about = {"steps": model.header.step, "threads": model.config.threads, "protocol": found.figures[0].protocol}
+    return {"value": found.figures[0].value} | about
 
 
 def small() -> None:
@@ -120,4 +136,5 @@ def real() -> None:
 
 
 if __name__ == "__main__":
-    {"real": real, "choose": choose, "small": small}.get(" ".join(sys.argv[1:]), main)()
+    verb, *words = sys.argv[1:] or ["all"]
+    {"all": main, "real": real, "choose": choose, "small": small, "seeds": seeds}[verb](*words)

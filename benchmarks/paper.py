@@ -3,6 +3,7 @@
     python benchmarks/paper.py
     python benchmarks/paper.py full            the same of `dcgan paper`: half an hour
     python benchmarks/paper.py keep RUN ...    what was measured on a run (RUN/experiments/*.json), as rows of its own
+    python benchmarks/paper.py keep --last RUN ...             the same, where it was measured on its last checkpoint
 
 docs/paper.md quotes those rows.
 """
@@ -20,8 +21,10 @@ from dcgan.experiments import paper
 
 def main(words: Sequence[str] = ()) -> None:
     if words[:1] == ["keep"]:
-        for run in map(Path, words[1:]):
-            keep(run)
+        flag = " --last" if "--last" in words else ""
+        for run in words[1:]:
+            if run != "--last":
+                keep(Path(run), flag)
         return
     name, flag = ("full", "") if words[:1] == ["full"] else ("quick", " --quick")
     record(
@@ -35,7 +38,7 @@ def main(words: Sequence[str] = ()) -> None:
     )
 
 
-def keep(run: Path) -> None:
+def keep(run: Path, flag: str) -> None:
     for file in sorted((run / "experiments").glob("*.json")):
         held = json.loads(file.read_text(encoding="utf-8"))
         for figure in held["figures"]:
@@ -44,7 +47,7 @@ def keep(run: Path) -> None:
                 "paper-runs",
                 f"{run.name}: {held['experiment']}: {figure['name']}",
                 lambda about=about: about,
-                command=f"dcgan {held['experiment']} {run.name}",
+                command=f"dcgan {held['experiment']} {run.name}{flag}",
             )
 
 

@@ -20,7 +20,7 @@ from dcgan.metrics.evaluate import evaluate
 from support import FACES, TINY, flags, tree
 
 SCORES = [0.5, 0.25, 0.75]  # of steps 5, 10 and 15
-SHAPE = ["name", "value", "goal", "paper", "ok", "protocol", "seeds"]
+SHAPE = ["name", "value", "goal", "side", "paper", "ok", "protocol", "seeds"]
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script,
     judged = {"features": "judged", "one_nn": "held_out"}[script]
     values = dict.fromkeys(module.RECIPES, 0.5) | {best: {"features": 0.6, "one_nn": 0.4}[script]}
     monkeypatch.setattr(module, "train", lambda out, name, *_: name)
-    monkeypatch.setattr(module, judged, lambda name: {"value": values[name]})
+    monkeypatch.setattr(module, judged, lambda name: {"value": values[name], "steps": 7})
     monkeypatch.setattr(module, "measure", lambda budget, name, *_, **__: measured.append(name))
     module.main()
     assert measured == [best]
@@ -222,3 +222,5 @@ def test_what_was_measured_on_a_run_is_kept_as_rows(benches, tmp_path):
         ("run: combine: hair", 0.5, False),
     ]
     assert found[0]["command"] == "dcgan combine run"
+    paper.main(["keep", "--last", str((tmp_path / "run").rename(tmp_path / "other"))])
+    assert rows(tmp_path, "paper-runs")[-1]["command"] == "dcgan combine other --last"

@@ -160,7 +160,7 @@ def _against(figure: Figure, told: dict) -> Figure:
     beside = [told[method, words] for method in ("pixels", "random") if (method, words) in told]
     if name != CALLED["D"] or not beside:
         return figure
-    return replace(figure, goal=max(beside), ok=figure.value > max(beside))
+    return replace(figure, goal=max(beside), side=">", ok=figure.value > max(beside))
 
 
 Features = Callable[[np.ndarray], Tensor]

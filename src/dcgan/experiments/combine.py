@@ -272,7 +272,18 @@ def _measured(model: Model, seer: Reader, shown: Shown, means: int, sums: int, c
             floor = float(np.nanmean(real))
             ok, bound = ours >= GOAL, GOAL_PIXELS * ours
             figures.append(
-                Figure(attribute, ours, protocol, seeds, goal=GOAL, ok=ok, floor=floor, control=theirs, error=error)
+                Figure(
+                    attribute,
+                    ours,
+                    protocol,
+                    seeds,
+                    goal=GOAL,
+                    side="≥",
+                    ok=ok,
+                    floor=floor,
+                    control=theirs,
+                    error=error,
+                )
             )
             of_pixels.append(Figure(f"{attribute}, in pixels", theirs, protocol, seeds, goal=bound, ok=theirs <= bound))
     return figures + of_pixels

@@ -82,7 +82,7 @@ def compute(
         found.append(Pass(number, step, drawn.sample(range(SHOWN)), figures))
     first, last = (one.figures[0] for one in (found[0], found[-1]))
     if len(found) > 1:  # more passes draw better
-        found[-1].figures[0] = last = replace(last, goal=first.value, ok=last.value < first.value)
+        found[-1].figures[0] = last = replace(last, goal=first.value, side="<", ok=last.value < first.value)
     scores = ", ".join(f"{one.figures[0].value:.4f} after {_passes(one.passes)}" for one in found)
     shares = [figure for one in found for figure in one.figures if figure.name.startswith("copied")]
     copied = copies.verdict(shares)

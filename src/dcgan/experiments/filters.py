@@ -98,7 +98,15 @@ def compute(model: Model, dataset: data.Dataset, seed: int = 0, console: Console
         subject=f"{result.subject(model)}, on {len(shown):,} of {dataset.name}",
         found=said,
         figures=[
-            Figure("p, learned against random", p, protocol, f"{seed}-{seed + RANDOM - 1}", goal=GOAL, ok=p < GOAL),
+            Figure(
+                "p, learned against random",
+                p,
+                protocol,
+                f"{seed}-{seed + RANDOM - 1}",
+                goal=GOAL,
+                side="<",
+                ok=p < GOAL,
+            ),
             Figure("pixels that carry a gradient", ours, protocol, str(seed), control=middle),
         ],
         learned=of_network(model.D, shown, labels, model.config.output, SHOWN),

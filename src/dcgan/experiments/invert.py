@@ -173,6 +173,7 @@ def compute(
         protocol | {"steps": steps},
         searched,
         goal=one.error_nearest,
+        side="<",
         ok=one.error < one.error_nearest,
     )
     as_class = "" if one.label is None else f", as class {one.label}"

@@ -292,10 +292,10 @@ def _section(one: Mapping[str, Any], where: Path) -> str:
         return f'<h2>{name}</h2><p class="missed">not made: {html.escape(one["reason"])}</p>'
     rows = []
     for figure in one["figures"]:
-        value, ok = figure["value"], figure["ok"]
-        verdict = {None: None, True: "ok", False: "missed"}[ok]
+        verdict = {None: None, True: "ok", False: "missed"}[figure["ok"]]
         beside = (figure["protocol"].get("control"), figure["protocol"].get("floor"), figure["paper"])
-        rows.append((figure["name"], value, result.goal(value, figure["goal"], ok), verdict, *beside))
+        goal = None if figure["goal"] is None else result.goal(figure["goal"], figure["side"])
+        rows.append((figure["name"], figure["value"], goal, verdict, *beside))
     shown = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
     head = "".join(f"<th>{COLUMNS[i]}</th>" for i in shown)
     body = "".join("<tr>" + "".join(_cell(row[i]) for i in shown) + "</tr>" for row in rows)

@@ -84,7 +84,7 @@ class Kept:
 def figure_in_words(figure: Figure) -> str:
     """`0.93 (goal ≥ 0.9, real pictures 0.99): ok`"""
     beside = (
-        ("goal", goal(figure.value, figure.goal, figure.ok)),
+        ("goal", None if figure.goal is None else goal(figure.goal, figure.side)),
         ("control", figure.control),
         ("real pictures", figure.floor),
         ("paper", figure.paper),
@@ -94,13 +94,8 @@ def figure_in_words(figure: Figure) -> str:
     return number(figure.value) + (f" ({', '.join(words)})" if words else "") + verdict
 
 
-def goal(value: float, bound: float | None, ok: bool | None) -> str | None:
-    """A figure's goal, and on which side of it the figure should lie: that it does, or does not, tells (of one that
-    lies on it nothing does)."""
-    if bound is None:
-        return None
-    side = "" if ok is None or value == bound else "≤ " if (value < bound) == ok else "≥ "
-    return side + number(bound)
+def goal(bound: float, side: str) -> str:
+    return f"{side} {number(bound)}"
 
 
 def number(value: float | str) -> str:

@@ -23,7 +23,7 @@ from dcgan.console import Console
 from dcgan.data.pictures import FACTORS, Continuous
 from dcgan.errors import UserError, suggest
 from dcgan.experiments import exemplars, result
-from dcgan.experiments.exemplars import POOL, Shown, Wish
+from dcgan.experiments.exemplars import POOL, Shown
 from dcgan.metrics.reader import SURE, TOLERANCE, Reader
 from dcgan.metrics.result import Figure
 from dcgan.plots import Row
@@ -39,7 +39,7 @@ TRIED = 300  # samples that are moved
 FIRST_TRIED = 20_000  # their first seed: none of them was looked at before
 FARTHEST = 3.0  # ways that a sample may lie from the middle; more is no way along which the factor changes
 LEAST = 0.01  # of a vector, that must be left of it
-FAR = 0.6  # a factor beyond it, of -1 to 1, is at its end
+END = 0.1  # of the readable samples, that lie at either end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
 WHAT = {"faces": ("turn", "scale", "x"), "rooms": ("turn", "light"), "numbers": ("turn", "scale")}
 KEPT = {"faces": ("hair", "glasses", "skin"), "rooms": ("window", "bed", "door"), "numbers": ("digit",)}
@@ -151,17 +151,17 @@ def papers(shown: Shown, factor: str, g: np.random.Generator) -> np.ndarray:
 
 
 def ends(shown: Shown, factor: str, least: int) -> list[np.ndarray]:
-    """Rows of the samples that lie at either end."""
-    found = []
-    for sign, bound in (("<", -FAR), (">", FAR)):
-        rows = np.flatnonzero(shown.which([Wish(factor, sign, bound)]))
-        if len(rows) < least:
-            raise UserError(
-                f"--what {factor}: of {len(shown.seeds):,} samples only {len(rows)} lie {sign} {bound:g}, and {least} "
-                "are wanted at each end; train longer"
-            )
-        found.append(rows)
-    return found
+    """Rows of the readable samples that lie farthest out on either side."""
+    values = shown.read.values[factor]
+    rows = np.flatnonzero((shown.read.drawn > SURE) & ~np.isnan(values))
+    count = max(least, round(END * len(rows)))
+    if len(rows) < 2 * count:
+        raise UserError(
+            f"--what {factor}: of {len(shown.seeds):,} samples only {len(rows)} are readable, and {2 * count} are "
+            "wanted; train longer"
+        )
+    rows = rows[np.argsort(values[rows], kind="stable")]
+    return [rows[:count], rows[-count:]]
 
 
 def _axis(
@@ -189,6 +189,7 @@ def _axis(
             about,
             of,
             goal=goal,
+            side="≥",
             ok=None if goal is None else value >= goal,
             control=float(control.mean()),
             error=error,

@@ -16,6 +16,7 @@ class Figure:
     protocol: dict[str, Any]
     seeds: str
     goal: float | None = None
+    side: str = "≤"  # of the goal, on which the value should lie
     paper: str | None = None
     ok: bool | None = None  # None: there is no goal, or it cannot be told
     floor: float | None = None  # the same of real pictures (against other real ones)
@@ -28,6 +29,7 @@ class Figure:
             "name": self.name,
             "value": self.value,
             "goal": self.goal,
+            "side": self.side if self.goal is not None else None,
             "paper": self.paper,
             "ok": self.ok,
             "protocol": self.protocol | {name: value for name, value in beside.items() if value is not None},
