@@ -184,7 +184,7 @@ def test_precision(benches, tmp_path, monkeypatch):
     assert errors > found["goal"] > 2
 
 
-@pytest.mark.parametrize(("script", "best"), [("features", "default"), ("one_nn", "quick")])
+@pytest.mark.parametrize(("script", "best"), [("features", "default"), ("one_nn", "dense")])
 def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script, best):
     """On pictures held out; and only that is measured on the test set."""
     import importlib
