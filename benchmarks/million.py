@@ -17,7 +17,8 @@ LINKS = 50_000  # names of one file; ext4 allows 65,000
 
 
 def main() -> None:
-    record("million", f"{COUNT}", measured, goal=1.5, command="dcgan train FOLDER --size 64 --width 16 --steps 300",
+    record("million", f"{COUNT}", measured, goal=1.5,
+           command="dcgan train FOLDER --size 64 --width 16 --steps 300 --m 64",
            protocol=f"GiB of RssAnon, the peak of the command alone while it prepares and trains on {COUNT:,} PNGs "
                     "of 64x64 (names of few files) in 1,000 folders; `children`: of all decoding processes together; "
                     "`few`: the same command with 1,000 pictures, so networks and torch alone")  # fmt: skip

@@ -49,7 +49,7 @@ def main() -> None:
 def seeds(*only: str) -> None:
     best = min(rows("one-nn-choice"), key=lambda row: row["value"])
     steps = TIMES * best["steps"]
-    length = {"steps": steps, "fade_from": steps // 2, "fade_to": steps}
+    length = {"steps": steps, "threads": 1, "fade_from": steps // 2, "fade_to": steps}
     measure("an hour", best["key"], length, (50_000, 1_000_000), [int(seed) for seed in only] or range(3))
 
 
@@ -92,7 +92,7 @@ def measure(
 
 def choose() -> None:
     for name in RECIPES:
-        length = {"minutes": 3, **NO_FADE}
+        length = {"minutes": 3, "threads": 1, **NO_FADE}
         record(
             "one-nn-choice",
             name,

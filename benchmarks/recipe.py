@@ -9,9 +9,8 @@
 
 The screen's equal time is equal core-seconds: an ingredient's speed is measured in turns with `tutorial`, by the
 processor's own clock, which other work on the machine does not disturb as it does the wall's; then it is trained for
-speed x time steps. Each gets 10 core-minutes: two threads take 6.4 minutes for them, since the second one gains half of
-a core (1.51 times for the default, 1.56 for `tutorial`). The finals' 30 minutes, for the best two and `tutorial` with 3
-seeds, are the wall's, by speeds of two threads on quiet cores.
+speed x time steps. Each gets 10 core-minutes, of one thread. The finals' 30 minutes, for the best two and `tutorial`
+with 3 seeds, are the wall's, by speeds of two threads on quiet cores.
 """
 
 import argparse
@@ -196,8 +195,8 @@ def screen_shares(found: Sequence[dict]) -> dict[str, dict[str, float]]:
 ABOUT = f"""# The recipe
 
 Made by `python benchmarks/recipe.py write` from `docs/results/recipe.json`; `python benchmarks/recipe.py` goes on
-with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 10 core-minutes (of one thread;
-two take 6.4 minutes for as much), for as many steps as its speed allows, measured in turns with `tutorial`. One seed
+with what is missing. Each ingredient alone, from `--preset tutorial`, at equal time: 10 core-minutes, of one
+thread, for as many steps as its speed allows, measured in turns with `tutorial`. One seed
 each.
 
 {PROTOCOL}. Collapsed: recall below {collapse.LEAST_RECALL:g} or diversity below {collapse.LEAST_DIVERSITY:g};

@@ -8,7 +8,9 @@ import datetime
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,14 @@ def workplace() -> Path:
 
 
 def record(figure: str, key: str, compute: Callable[[], dict[str, Any]], **about: Any) -> dict[str, Any]:
-    """The row of this key: the one that stands, or what `compute` finds now (name, value, goal, ok, command ...)."""
+    """The row of this key: the one that stands, or what `compute` finds now; with the words that made it, unless
+    `about` names another `command`."""
     file = RESULTS / f"{figure}.json"
     found = next((row for row in rows(figure) if row["key"] == key), None)
     if found is None:
         found = {
             "key": key,
+            "command": shlex.join(["python", os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
             **about,
             **compute(),
             "machine": machine(),

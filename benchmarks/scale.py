@@ -28,7 +28,7 @@ def main() -> None:
         "launches",
         launches,
         goal=1.0,
-        command=f"{LAUNCHES} times: dcgan train faces:48 --nproc 2 --steps 3",
+        command=f"{LAUNCHES} times: dcgan train faces:48 {' '.join(TINY)} --nproc 2 --steps 3",
         protocol="fraction that ended with exit code 0, in a row",
     )
     record(

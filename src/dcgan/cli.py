@@ -272,7 +272,7 @@ def sample(
     count
         So many: the same as seeds 0 to COUNT - 1.
     point
-        A point in words, like '0.5*12 + 0.5*40' or '+12,40,77 -3,9,31'; may be given several times.
+        A point in words, like `0.5*12 + 0.5*40` or `+12,40,77 -3,9,31`; may be given several times.
     best
         Keep so many that D believes most ...
     of

@@ -198,7 +198,7 @@ def combine(
 ) -> None:
     """Figure 7: arithmetic on means of latents, with its neighbours, and beside it the same sum of pixels.
 
-    With nothing but a run on faces: three sums, and how often a hundred random ones of each attribute succeed.
+    With nothing but a run on faces: three sums, and how often three hundred random ones of each attribute succeed.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def invert(
     image
         A picture, of any size and form that `train` takes.
     name
-        What to call it: --point '0.5*#NAME + 0.5*17' draws half of it. [default: the file's name]
+        What to call it: `--point '0.5*#NAME + 0.5*17'` draws half of it. [default: the file's name]
     remove
         Take this name out of the run again.
     class_

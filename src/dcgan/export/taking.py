@@ -4,7 +4,7 @@ page   index.html and its scripts, or one HTML file: the explorer and the genera
        offline; what a browser forbids there (modules, fetch) is not used, so weights and programs are text in scripts
 web    generator.js with its types, generator.onnx and what it needs, and a 20-line example: for a page of one's own
 
-Both draw with half-precision weights (`dcgan.export.explorable`), and the same pictures for the same seeds as Python:
+Both draw with weights of 16 bits (`dcgan.export.explorable`), and the same pictures for the same seeds as Python:
 onnxruntime's are compared with torch's before anything is written.
 """
 
