@@ -13,6 +13,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +26,8 @@ from torch import distributed as dist
 from dcgan.errors import UserError
 
 PATIENCE = datetime.timedelta(hours=2)  # the others wait while process 0 prepares pictures, samples and saves
-LAUNCHED = "DCGAN_LAUNCHED"  # set for the processes that our own launcher started: it speaks for a lost one
+LAUNCHED = "DCGAN_LAUNCHED"  # for the processes that our own launcher started, which speaks for a lost one: its number
+ORPHANED = 1.0  # seconds between two looks at whether it is still there
 
 
 def asked() -> bool:
@@ -40,8 +43,17 @@ def join() -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
         backend = "cpu:gloo,cuda:nccl"
+    if launcher := os.environ.get(LAUNCHED):
+        threading.Thread(target=_end_with, args=(int(launcher),), daemon=True).start()
     with _lost():
         dist.init_process_group(backend, timeout=PATIENCE)
+
+
+def _end_with(launcher: int) -> None:
+    """A launcher that is killed outright tells nobody; without it the same command could not be given again."""
+    while os.getppid() == launcher:
+        time.sleep(ORPHANED)
+    os._exit(1)
 
 
 def leave(code: int) -> None:
@@ -112,6 +124,12 @@ def any_of(flag: bool) -> bool:
     return bool(seen)
 
 
+def meet() -> None:
+    """Wait until all are here."""
+    if size() > 1:
+        any_of(False)
+
+
 def tell(word: int = 0) -> int:
     """Process 0's word, at all of them."""
     if size() == 1:
@@ -154,7 +172,7 @@ def launch(processes: int, words: Iterable[str]) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     logging.disable(logging.CRITICAL)  # what torch's launcher tells of its own doings
-    os.environ[LAUNCHED] = "1"
+    os.environ[LAUNCHED] = str(os.getpid())
     # torchrun would give each one thread
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     config = LaunchConfig(

@@ -5,11 +5,12 @@ appears whole, and what is there is not made again: work of any length is stoppe
 in however many processes. `shards.json` says of what the rows are, and keeps others out.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def pictures(run: Path, count: int, out: Path, last: bool, console: Console) -> 
     c = model.config
     height, width = c.size or (0, 0)
     return _write(
+        "--shards",
         out,
         {"rows": "pictures of seeds", **_model(model), "shape": [height, width, c.channels]},
         count,
@@ -72,7 +74,7 @@ def features(run: Path, source: str, out: Path, last: bool, console: Console) ->
 
     width = rows(0, 1).shape[1]
     about = {"rows": "features of pictures", **_model(model), "data": dataset.fingerprint, "shape": [width]}
-    return _write(out, about, len(dataset), 4 * width, rows, console)
+    return _write("--out", out, about, len(dataset), 4 * width, rows, console)
 
 
 def read(folder: Path | str) -> np.ndarray:
@@ -90,44 +92,51 @@ def _model(model: Model) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def _write(out: Path, about: dict[str, Any], count: int, row: int, rows: Rows, console: Console) -> Written:
+def _write(flag: str, out: Path, about: dict[str, Any], count: int, row: int, rows: Rows, console: Console) -> Written:
     per = max(1, min(BYTES // row, ROWS) // sample.CHUNK) * sample.CHUNK
-    if not distributed.rank():
-        _claim(out, about, count)
-    distributed.tell()  # no one writes before that is clear
-    firsts = range(0, count, per)
-    ours = [first for number, first in enumerate(firsts) if number % distributed.size() == distributed.rank()]
-    with console.progress("writing", len(firsts), "files") as bar:
-        for done, first in enumerate(ours, 1):
-            path, end = out / f"{first:09d}.npy", min(first + per, count)
-            if not _there(path, end - first):
-                held = io.BytesIO()
-                np.save(held, rows(first, end))
-                files.write_whole(path, held.getvalue())
-            bar.update(min(done * distributed.size(), len(firsts)))
-    distributed.tell()  # all are there before any one says so
+    with contextlib.nullcontext() if distributed.rank() else _claimed(f"{flag} {out}", out, about, count):
+        distributed.meet()  # no one writes before that is clear
+        firsts = range(0, count, per)
+        ours = [first for number, first in enumerate(firsts) if number % distributed.size() == distributed.rank()]
+        with console.progress("writing", len(firsts), "files") as bar:
+            for done, first in enumerate(ours, 1):
+                path, end = out / f"{first:09d}.npy", min(first + per, count)
+                # the last shard of a smaller count is made again, larger: its first rows are the same
+                if not path.is_file() or _rows_in(path) < end - first:
+                    held = io.BytesIO()
+                    np.save(held, rows(first, end))
+                    files.write_whole(path, held.getvalue())
+                bar.update(min(done * distributed.size(), len(firsts)))
+        distributed.meet()  # all are there before any one says so
     return Written(str(out), count, len(firsts), per)
 
 
-def _claim(out: Path, about: dict[str, Any], count: int) -> None:
-    """A folder of ours, without what a killed process left there, or a new one."""
-    note = out / ABOUT
+@contextlib.contextmanager
+def _claimed(where: str, out: Path, about: dict[str, Any], count: int) -> Iterator[None]:
+    """A folder of ours, or a new one, held against other commands, without what a killed process left there."""
+    note, lock = out / ABOUT, out / ".lock"
     text = json.dumps(about, indent=2).encode()
     if note.is_file():
         if note.read_bytes() != text:
-            raise UserError(f"--out {out}: other rows lie there ({ABOUT} tells of what); choose another folder")
+            raise UserError(f"{where}: other rows lie there ({ABOUT} tells of what); choose another folder")
+    elif out.exists():
+        ours = out.is_dir() and all(entry == lock or entry.match(files.PART) for entry in out.iterdir())
+        if not ours:
+            raise UserError(f"{where}: something else is there, and nothing is overwritten; choose another folder")
+    with files.lock(lock, f"{where}: another command is writing there; wait for it, or choose another folder"):
         files.remove_parts(out)
-        if (held := sum(len(np.load(path, mmap_mode="r")) for path in out.glob("[0-9]*.npy"))) > count:
+        if not note.is_file():
+            files.write_whole(note, text)
+        if (held := sum(map(_rows_in, out.glob("[0-9]*.npy")))) > count:
             raise UserError(
-                f"--out {out}: {held:,} rows of the same lie there, and {count:,} are asked for; ask for as many, or "
+                f"{where}: {held:,} rows of the same lie there, and {count:,} are asked for; ask for as many, or "
                 "choose another folder"
             )
-    elif out.exists() and (not out.is_dir() or not all(entry.match(files.PART) for entry in out.iterdir())):
-        raise UserError(f"--out {out}: something else is there, and nothing is overwritten; choose another folder")
-    else:
-        files.write_whole(note, text)
+        yield
 
 
-def _there(path: Path, rows: int) -> bool:
-    """The last shard of a smaller count is made again, larger: its first rows are the same."""
-    return path.is_file() and len(np.load(path, mmap_mode="r")) >= rows
+def _rows_in(path: Path) -> int:
+    try:
+        return len(np.load(path, mmap_mode="r"))
+    except (ValueError, EOFError, OSError, TypeError):
+        raise UserError(f"{path}: no rows can be read from it; delete it, and run the same command again") from None

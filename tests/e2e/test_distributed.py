@@ -110,6 +110,18 @@ def test_one_lost_ends_all_and_the_same_command_goes_on(lost, dcgan_process, dcg
     assert (done.code, done.err, step(tmp_path / "run")) == (0, "", 400)
 
 
+def test_none_outlives_its_launcher(dcgan_process, tmp_path):
+    """Killed outright it tells nobody; what it started would hold the run."""
+    process = dcgan_process("train", FACES, *LONG, "--out", tmp_path / "run", "--nproc", 2)
+    until(lambda: process.poll() is not None or step(tmp_path / "run") >= 20, "it saves")
+    left = list(workers(process).values())
+    assert len(left) == 2
+    process.kill()
+    process.communicate()
+    until(lambda: not any(Path(f"/proc/{one}").exists() for one in left), "they end")
+    assert step(tmp_path / "run") < 400
+
+
 def test_torchrun_restarts_a_lost_one(dcgan_process, tmp_path, monkeypatch):
     """By docs/distributed.md's command."""
     monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
@@ -151,11 +163,11 @@ def test_pictures_are_shared_out(trained, dcgan_command, tmp_path):
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith(f"{tmp_path / 'many'}: 70,000 rows in 2 files of 65,536\n")
     made = tree(tmp_path)
-    assert sorted(made) == ["many", "many/000000000.npy", "many/000065536.npy", "many/shards.json"]
+    assert sorted(made) == ["many", "many/.lock", "many/000000000.npy", "many/000065536.npy", "many/shards.json"]
     last = np.load(tmp_path / "many" / "000065536.npy", mmap_mode="r")
     assert np.array_equal(last[-40:], dcgan.load(trained).sample(range(69_960, 70_000)))
     assert dcgan_command(*words).code == 0
-    assert tree(tmp_path) == made  # nothing twice
+    assert tree(tmp_path) | {"many/.lock": None} == made | {"many/.lock": None}  # nothing twice
 
 
 @pytest.fixture
