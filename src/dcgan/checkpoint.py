@@ -116,6 +116,8 @@ def _header(file: BinaryIO, path: Path | str) -> Header:
             json.loads(about.get("score", "null")),
             json.loads(about.get("origin", "null")),
         )
+        if header.config.size is None or header.config.channels is None:
+            raise ValueError
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
         raise UserError(
             f"{path}: it is not a dcgan checkpoint, or its beginning is damaged; "

@@ -6,7 +6,6 @@ points) in its metadata.
 
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import numpy as np
 
 from dcgan import files, images, latents, sample
 from dcgan.console import Console
-from dcgan.errors import UserError, suggest
+from dcgan.data.spec import names_a_set
+from dcgan.errors import UserError, printable, suggest
 from dcgan.latents import Point, Term
 from dcgan.sample import Model
 
@@ -76,17 +76,22 @@ def draw(run: Path, asked: Asked, out: Path | None, overwrite: bool, console: Co
         files.write_new(out, images.png(image, _recipe(model, run, words, asked.off)), overwrite)
         return Drawn(str(out), 1, len(points), model.header.step, words)
     assert out is not None
-    if out.is_dir() and out.resolve() == Path(model.config.data).resolve():
+    if _among(out, model.config.data):
         raise UserError(f"--out {out}: the run learns from the pictures in this folder; choose another")
     wanted = {out / f"{_file(point, number)}.png": point for number, point in enumerate(points)}
     _write_each(model, run, wanted, asked.off, overwrite, console)
     return Drawn(str(out), len(wanted), len(points), model.header.step, words)
 
 
+def _among(out: Path, data: str) -> bool:
+    """Whether the pictures would join those that a run learns from; a sub-folder would be a class."""
+    return not names_a_set(data) and Path(data).is_dir() and out.resolve().is_relative_to(Path(data).resolve())
+
+
 def _is_sheet(out: Path | None) -> bool:
     if out is None or out.suffix.lower() == ".png":
         return True
-    if out.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
+    if out.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pdf", ".svg"):
         raise UserError(f"--out {out}: a sheet is written as PNG; name it {out.with_suffix('.png').name}, or a folder")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: it is a file; name a .png for a sheet, or a folder for one file an image")
@@ -110,19 +115,10 @@ def _write_each(
         files.check_new(path, packed(path, picture))
     kept = set(there)
     new = [path for path in wanted if path not in kept]
-    made = files.missing(new[0].parent) if new else []
-    with console.progress("drawing", len(new)) as bar:
-        try:
-            for done, (path, picture) in enumerate(drawn(new)):  # threads beside it would wait for Python's lock
-                files.write_whole(path, packed(path, picture), sync=False)
-                bar.update(done + 1)
-        except UserError:
-            if not overwrite:
-                for path in new:
-                    with suppress(OSError):
-                        path.unlink()
-            files.remove_empty(made)
-            raise
+    with console.progress("drawing", len(new)) as bar, files.all_or_none(new):
+        for done, (path, picture) in enumerate(drawn(new)):  # threads beside it would wait for Python's lock
+            files.write_whole(path, packed(path, picture), sync=False)
+            bar.update(done + 1)
 
 
 def choose(model: Model, asked: Asked, console: Console, most: int | None = None) -> list[Point]:
@@ -202,6 +198,6 @@ def _name(asked: Asked, label: int | None) -> str:
 
 
 def _recipe(model: Model, run: Path, words: list[str], off: str | None) -> dict[str, str]:
-    name = model.folder.path.name if model.folder else run.name
+    name = printable(model.folder.name if model.folder else run.name)
     recipe = {"dcgan:run": name, "dcgan:step": str(model.header.step), "dcgan:points": "\n".join(words)}
     return recipe if off is None else recipe | {"dcgan:off": off}

@@ -5,7 +5,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import IO
@@ -36,8 +36,11 @@ def write_whole(path: Path | str, content: bytes, sync: bool = True) -> None:
         os.replace(part, path)
         name, made = None, []
     except OSError as error:
-        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
-        why = "a file stands where a folder is needed" if in_the_way else error.strerror or error
+        why = error.strerror or error
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            why = "a file stands where a folder is needed"
+        elif isinstance(error, IsADirectoryError):
+            why = "a folder stands there"
         raise UserError(
             f"{path}: it cannot be written ({why}); free some space, or choose another place with --out"
         ) from None
@@ -56,8 +59,25 @@ def write_new(path: Path | str, content: bytes, overwrite: bool = False) -> None
 
 def check_new(path: Path | str, content: bytes | None = None) -> None:
     """Whether this may be written there without --overwrite; None: what is to come, and so not the same."""
+    if os.path.isdir(path):
+        raise UserError(f"{path}: it is a folder, and a file is written; name one in it")
     if os.path.lexists(path) and (content is None or not _holds(Path(path), content)):
         raise UserError(f"{path}: there is such a file already; choose another name, or add --overwrite")
+
+
+@contextlib.contextmanager
+def all_or_none(wanted: Iterable[Path]) -> Iterator[None]:
+    """While these are written, in one folder: where one cannot be, those that are new are taken back."""
+    new = [path for path in wanted if not os.path.lexists(path)]
+    made = missing(new[0].parent) if new else []
+    try:
+        yield
+    except UserError:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        remove_empty(made)
+        raise
 
 
 def missing(folder: Path) -> list[Path]:

@@ -64,6 +64,11 @@ class Folder:
             raise UserError(f"{path}: it is {what}, not a run; give the folder that `dcgan train` wrote")
         return folder
 
+    @property
+    def name(self) -> str:
+        """What the run is called, also where it is given as `.`."""
+        return self.path.resolve().name
+
     def config(self) -> Config:
         config = Config.from_json(_read_text(self.config_file), str(self.config_file))
         if config.size is None or config.channels is None or not (config.steps or config.minutes):

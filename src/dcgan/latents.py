@@ -169,7 +169,10 @@ def resolve(
                 continue
             if saved is None:
                 raise UserError(f"point {str(point)!r}: #{term.of} is a point saved in a run, and there is none here")
-            z += term.weight * saved(term.of).astype(np.float64)
+            kept = saved(term.of).astype(np.float64)
+            if kept.shape != z.shape or not np.isfinite(kept).all():
+                raise UserError(f"point {str(point)!r}: #{term.of} is no latent of this run; save it anew")
+            z += term.weight * kept
         else:
             z += term.weight * draw(term.of, z_dim, distribution).astype(np.float64).mean(axis=0)
     for seed in point.noise:

@@ -332,8 +332,12 @@ class Encoder(Discriminator):
 
 
 def pooled(maps: list[Tensor]) -> Tensor:
-    """Each layer's maps max-pooled to 4x4, flattened, concatenated (Radford et al., section 5.1): [N, features]."""
-    return torch.cat([F.adaptive_max_pool2d(m.float(), 4).flatten(1) for m in maps], 1)
+    """Each layer's maps max-pooled to 4x4, flattened, concatenated (Radford et al., section 5.1): [N, features].
+
+    Of the network of 2014, whose maps have one place, each number once.
+    """
+    kept = [m.float() if m.shape[2:] == (1, 1) else F.adaptive_max_pool2d(m.float(), 4) for m in maps]
+    return torch.cat([m.flatten(1) for m in kept], 1)
 
 
 def parameters(network: nn.Module) -> int:

@@ -172,7 +172,7 @@ class Model:
 
 
 def _several(points: Points) -> Sequence[int | str | latents.Point] | np.ndarray:
-    return [points] if isinstance(points, (int, str, latents.Point)) else points
+    return [points] if isinstance(points, (int, np.integer, str, latents.Point)) else points
 
 
 def _point(given: int | str | latents.Point) -> latents.Point:

@@ -1,7 +1,9 @@
 """`dcgan sample`: which points its words mean, and what it writes where."""
 
+import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,7 +192,30 @@ def test_not_among_the_pictures_that_the_run_learns_from(cli, tmp_path):
     assert made.code == 0, made.err
     done = cli("sample", tmp_path / "run", "--count", 2, "--out", photos)
     assert (done.code, done.err.count("learns from the pictures in this folder")) == (2, 1)
+    inside = cli("sample", tmp_path / "run", "--count", 2, "--out", photos / "drawn")  # it would be a class
+    assert (inside.code, inside.err.count("learns from the pictures in this folder")) == (2, 1)
     assert len(list(photos.iterdir())) == 40
+
+
+def test_a_folder_called_as_the_built_in_pictures_is_like_any_other(run, cli):
+    assert run.config.data.startswith("faces")
+    assert cli("sample", "run", "--count", 2, "--out", "faces").code == 0
+    assert cli("sample", "run", "--count", 3, "--out", "faces").code == 0
+    assert sorted(path.name for path in Path("faces").iterdir()) == ["000000.png", "000001.png", "000002.png"]
+
+
+def test_a_run_has_its_name_wherever_it_is_named_from(run, cli, monkeypatch):
+    monkeypatch.chdir("run")
+    assert cli("sample", ".", "--seeds", "5", "--out", "../five.png").code == 0
+    assert recipe("../five.png")["dcgan:run"] == "run"
+
+
+@pytest.mark.parametrize("z", [[0.5], [0.5] * 7, None], ids=["one", "seven", "no number"])
+def test_a_saved_point_of_another_length_is_none_of_this_run_s(run, cli, z):
+    z = [float("nan")] * run.config.z_dim if z is None else z
+    Path("run/points.json").write_text(json.dumps({"smile": z}))
+    done = cli("sample", "run", "--point", "#smile")
+    assert (done.code, done.err) == (2, "dcgan: point '#smile': #smile is no latent of this run; save it anew\n")
 
 
 def test_from_a_checkpoint_alone(trained, cli, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,32 @@ from dcgan.folding import Blocks, folded, quickened
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return untrained.write(tmp_path_factory.mktemp("runs") / "demo", width=4, data="/home/ann/photos").path
+
+
+@pytest.mark.parametrize(("output", "level"), [("tanh", 2 / 255), ("sigmoid", 1 / 255)])
+def test_half_a_grey_level_is_the_most(output, level, tmp_path):
+    model = sample.load(untrained.write(tmp_path / "run", width=4, output=output).path)
+
+    def away(by):
+        return lambda z, y: model.G(torch.from_numpy(z)).detach().numpy() + by
+
+    assert compare.compare(model, away(0.45 * level), compare.LIMIT_HALF, "it") == pytest.approx(0.45 * level, abs=1e-5)
+    with pytest.raises(UserError, match=r"^it: its pictures differ from torch's by .* nothing was written$"):
+        compare.compare(model, away(0.55 * level), compare.LIMIT_HALF, "it")
+
+
+@pytest.mark.parametrize(
+    ("to", "out", "words"),
+    [
+        ("page", "page.html", "it is a folder of files; name one, or add --single-file to --to page"),
+        ("onnx", ".", "it is a folder, and a file is written; name one in it"),
+    ],
+)
+def test_a_file_is_no_folder(run, tmp_path, monkeypatch, to, out, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=words):
+        export(run, to, Path(out))
+    assert not list(tmp_path.iterdir())
 
 
 # Batch norm folded away

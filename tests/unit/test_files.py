@@ -14,6 +14,24 @@ from dcgan import files
 from dcgan.errors import UserError
 
 
+def test_of_several_files_all_are_there_or_none(tmp_path):
+    (tmp_path / "old").write_text("kept")
+    (tmp_path / "new" / "b").mkdir(parents=True)
+
+    def write(*names):
+        with files.all_or_none([tmp_path / name for name in names]):
+            for name in names:
+                files.write_whole(tmp_path / name, b"1")
+
+    for names in (("new/a", "new/b"), ("newer/c", "new/b"), ("old", "new/b")):
+        with pytest.raises(UserError, match="a folder stands there"):
+            write(*names)
+    assert not (tmp_path / "new" / "a").exists()
+    (tmp_path / "new" / "b").rmdir()
+    (tmp_path / "new").rmdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
 def test_write_whole_makes_its_folders_and_replaces(tmp_path):
     path = tmp_path / "a" / "b" / "file.bin"
     files.write_whole(path, b"first")
@@ -80,9 +98,9 @@ def test_write_new_keeps_what_stands_there(tmp_path):
     assert path.read_bytes() == b"one"
     files.write_new(path, b"two", overwrite=True)
     assert path.read_bytes() == b"two"
-    with pytest.raises(UserError, match="there is such a file already"):
+    with pytest.raises(UserError, match="it is a folder, and a file is written"):
         files.write_new(tmp_path, b"x")
-    with pytest.raises(UserError, match="it cannot be written"):
+    with pytest.raises(UserError, match=r"it cannot be written \(a folder stands there\)"):
         files.write_new(tmp_path, b"x", overwrite=True)
 
 

@@ -195,6 +195,12 @@ def test_maps_stop_growing_at_eight_times_the_width():
     assert [m.shape[1] for m in Discriminator(config(width_D=5)).maps(torch.zeros(2, 3, 16, 16))] == [5, 10]
 
 
+def test_features_of_one_place_count_once():
+    maps = [torch.rand(3, 5, 1, 1), torch.rand(3, 2, 8, 8)]
+    assert pooled(maps).shape == (3, 5 + 2 * 16)
+    assert torch.equal(pooled(maps)[:, :5], maps[0].flatten(1))
+
+
 def test_features_are_max_pooled_to_4x4():
     """64-128-256 maps at 32 px give 7,168 numbers, as a third of the paper's six-layer net does (PAPER.md)."""
     D = Discriminator(Config.build("svhn", channels=3))

@@ -90,6 +90,12 @@ def _deduplicated(dataset: Dataset, by: str, report: Progress) -> Dataset:
     raise UserError(f"--dedup-by {by}: no such method{suggest(by, ['pixels', 'bits'])}")
 
 
+def names_a_set(spec: str) -> bool:
+    """Whether these words mean built-in or published pictures, whatever folder is called so."""
+    match = _SPEC.fullmatch(spec)
+    return bool(match and match["name"] in NAMES)
+
+
 def find(
     spec: str | os.PathLike | np.ndarray, size: int | None, seed: int, report: Progress
 ) -> tuple[Source, tuple[int | None, int | None]]:
@@ -97,7 +103,7 @@ def find(
     if isinstance(spec, np.ndarray):
         return readers.named("arrays").of_array(spec), (None, None)
     match = _SPEC.fullmatch(spec) if isinstance(spec, str) else None
-    if match and match["name"] in NAMES:
+    if match and names_a_set(spec):
         limits = (int(match["start"]) if match["start"] else None, int(match["stop"]) if match["stop"] else None)
         return _named(match["name"], match["part"], size, seed, report), limits
     if hub.is_hub(spec):

@@ -87,6 +87,8 @@ def _taken(model: Model, run: Path, to: str, out: Path | None, single_file: bool
     from dcgan.export import taking
 
     made, difference = taking.page(model, single_file) if to == "page" else taking.web(model)
+    if out is not None and out.suffix == ".html" and not single_file:
+        raise UserError(f"--out {out}: it is a folder of files; name one, or add --single-file to --to page")
     place = _place(model, run, out, "page.html" if single_file else to)
     done = _write({place / name: content for name, content in made.items()}, overwrite, difference)
     if to == "web":
@@ -106,8 +108,9 @@ def _write(contents: dict[Path, bytes], overwrite: bool, difference: float | Non
     if not overwrite:
         for path, content in contents.items():
             files.check_new(path, content)
-    for path, content in contents.items():
-        files.write_whole(path, content)
+    with files.all_or_none(contents):
+        for path, content in contents.items():
+            files.write_whole(path, content)
     from dcgan.export.compare import PICTURES
 
     sizes = {str(path): len(content) for path, content in contents.items()}

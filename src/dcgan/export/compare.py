@@ -10,7 +10,7 @@ from dcgan.sample import Model, in_chunks
 
 PICTURES = 33  # one more than a multiple of 8, so that the last batch is smaller: the batch must be free
 BATCH = 8
-LIMIT = 1e-4  # in G's units; a grey level is 1/127.5 of them. What is seen is 1e-6 and less
+LIMIT = 1e-4  # of 2 from black to white; a grey level is 1/127.5. What is seen is 1e-6 and less
 LIMIT_HALF = 1 / 255  # half a grey level
 
 Draw = Callable[[np.ndarray, np.ndarray | None], np.ndarray]  # z [N, z_dim] and labels [N] -> [N, C, H, W]
@@ -26,6 +26,7 @@ def compare(model: Model, draw: Draw, limit: float, what: str) -> float:
         [draw(z[i : i + BATCH], None if labels is None else labels[i : i + BATCH]) for i in range(0, PICTURES, BATCH)]
     )
     difference = float(np.abs(theirs - ours).max()) if theirs.shape == ours.shape else float("nan")
+    limit *= 1 if model.config.output == "tanh" else 0.5  # a sigmoid goes from 0 to 1
     if not difference <= limit:  # not a number is no match either
         raise UserError(
             f"{what}: its pictures differ from torch's by {difference:.1e}, and {limit:.1e} is the most that is "

@@ -49,7 +49,7 @@ def describe(model: Model, layers: list[tuple[int, int, int]], found: Sequence[D
     c = model.config
     own = model.folder.points() if model.folder else {}
     return {
-        "run": model.folder.path.name if model.folder else public(c).data,
+        "run": model.folder.name if model.folder else public(c).data,
         "step": model.header.step,
         "size": list(c.size or ()),
         "channels": c.channels,
