@@ -12,6 +12,7 @@ from typing import Any
 from dcgan.errors import UserError
 
 MODEL = "model.safetensors"  # a checkpoint for use alone, under the name that the Hub looks for
+_MADE = ".gitattributes"  # in every new repository, of the Hub's own making
 _SPEC = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
@@ -47,14 +48,21 @@ def pictures(spec: str | os.PathLike) -> Path:
 def publish(
     repo: str, contents: dict[str, bytes], message: str, private: bool, overwrite: bool, api: Any = None
 ) -> str:
-    """Put files into a model repository, made where there is none, and say where it is."""
+    """Put files into a model repository, made where there is none, and say where it is. One that is empty still (made
+    on the Hub's page, or by a push that then failed) is filled as a new one is."""
     library = _library(repo)
     api = api or library.HfApi()
     try:
-        if api.repo_exists(repo) and not overwrite:
+        there = api.repo_info(repo) if api.repo_exists(repo) else None
+        if there and not overwrite and any(file.rfilename != _MADE for file in there.siblings or ()):
             raise UserError(
                 f"{repo}: there is such a repository already; choose another name, or add --overwrite for a new commit "
                 "in it"
+            )
+        if there and private and not there.private:  # which create_repo would leave as it is
+            raise UserError(
+                f"{repo}: --private: it is there already, and public; make it private in its settings on the Hub's "
+                "page, or leave out --private"
             )
         address = str(api.create_repo(repo, private=private, exist_ok=True))
         operations = [library.CommitOperationAdd(path, content) for path, content in contents.items()]
@@ -91,7 +99,12 @@ def _refused(what: str, error: Exception) -> UserError:
     from huggingface_hub import errors
 
     status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, errors.LocalTokenNotFoundError) or status in (401, 403):
+    if isinstance(error, errors.HFValidationError):
+        why = (
+            "the Hub takes no such name; write owner/name, as in ann/holiday-faces: letters and digits, single - _ . "
+            "between them, at most 96 for a name"
+        )
+    elif isinstance(error, errors.LocalTokenNotFoundError) or status in (401, 403):
         why = "the Hub wants to know who you are, or does not let you; log in with `hf auth login`, and check the name"
     elif status is None and isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
         why = f"it cannot be kept here ({error.strerror}); free some space, or set HF_HOME to another place"

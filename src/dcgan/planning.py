@@ -80,6 +80,7 @@ class Plan:
     folder: Folder
     own: Own = field(default_factory=Own)
     warm: Path | None = None  # the checkpoint to take weights from
+    begun: str | None = None  # what was named for that: a run, a checkpoint, hf:owner/name
 
 
 def plan(
@@ -116,7 +117,7 @@ def plan(
     config = _complete(config, dataset)
     if folder.exists:
         _same(folder, config)
-    return Plan(config, dataset, folder, own, warm_file)
+    return Plan(config, dataset, folder, own, warm_file, Path(warm).as_posix() if warm and warm_file else None)
 
 
 def open_pictures(source: Any, config: Config, console: Console) -> data.Dataset:

@@ -259,7 +259,7 @@ class Session:
 
     def __init__(self, plan: Plan, state: State, device: str, seconds: float, console: Console):
         self.config, self.folder, self.dataset = plan.config, plan.folder, plan.dataset
-        self.state, self.device, self.console, self.warm = state, device, console, plan.warm
+        self.state, self.device, self.console, self.begun = state, device, console, plan.begun
         self.loss = plan.own.loss_of(plan.config)
         self.stream = feed.stream(plan.dataset, plan.config, device)
         self.watch = Watch(seconds)
@@ -294,7 +294,7 @@ class Session:
         self.folder.write(
             event="resume" if state.step else "start",
             step=state.step,
-            **({"from": str(self.warm)} if self.warm and not state.step else {}),
+            **({"from": self.begun} if self.begun and not state.step else {}),
             dcgan=dcgan.__version__,
             torch=torch.__version__,
             device=self.device,

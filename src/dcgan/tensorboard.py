@@ -10,7 +10,7 @@ back, so both say the same after every resume and recovery.
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,8 +67,8 @@ def observing(folder: Folder, begin: Callable[[Path], Any] = writer) -> Iterator
     finally:
         over.set()
         thread.join()
-        observer.look()
-        observer.close()
+        with closing(observer):
+            observer.look()
 
 
 class Observer:
@@ -76,7 +76,7 @@ class Observer:
         self.folder, self._begin = folder, begin
         self._log = Log(folder.log_file)
         self._writer: Writer | None = None
-        self._sheets: list[int] = []  # steps whose sheet is announced, and not there yet
+        self._sheets: list[int] = []  # steps whose sheet is announced, and not there yet, or damaged
 
     def look(self) -> None:
         """Write what is new."""
@@ -121,11 +121,10 @@ class Observer:
                 self._open.add_scalar(f"{group}/{_tag(name)}", value, step)
 
     def _sheet(self, step: int) -> bool:
-        path = self.folder.sample_file(step)
-        if not path.is_file():
-            return False
-        self._open.add_image("samples/sheet", images.read_picture(path), step, dataformats="HWC")
-        return True
+        sheet = images.read_if_whole(self.folder.sample_file(step))
+        if sheet is not None:
+            self._open.add_image("samples/sheet", sheet, step, dataformats="HWC")
+        return sheet is not None
 
 
 def _tag(name: str) -> str:

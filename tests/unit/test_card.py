@@ -102,6 +102,35 @@ def test_its_command_makes_the_same_bits(run, cli, tmp_path, monkeypatch):
     assert differing(run, tmp_path / f"{run.name}-again") == []
 
 
+def test_so_does_that_of_a_run_that_began_with_another_s_weights(run, cli, tmp_path, monkeypatch):
+    """Where that other one is, by its name; and the page says that it must be as it was."""
+    settings = TINY | {"size": 16, "steps": 4}
+    dcgan.train(FACES, out=tmp_path / "on", warm=run, quiet=True, **settings)
+    page = text(tmp_path / "on")
+    words = shlex.split(unescape(re.search("<pre>(dcgan train .*?)</pre>", page)[1]))
+    assert words[words.index("--from") + 1] == run.name
+    assert f"come out, unless {run.name}, whose weights it began with, has changed since." in unescape(page)
+    assert str(tmp_path) not in page
+    monkeypatch.chdir(run.parent)
+    assert cli(*words[1:], "--quiet").code == 0
+    assert differing(tmp_path / "on", run.parent / "on-again") == []
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        (None, None),
+        ("hf:ann/faces@v1", "hf:ann/faces@v1"),
+        ("/home/ann/runs/other", "other"),
+        ("/home/ann/runs/other/checkpoints/best.safetensors", "other/checkpoints/best.safetensors"),
+        ("/home/ann/old.safetensors", "old.safetensors"),
+    ],
+)
+def test_what_a_run_began_with_is_named_without_where_it_lies(named, shown):
+    assert facts.begun([{"event": "start", **({"from": named} if named else {})}, {"event": "resume"}]) == shown
+    assert facts.begun([]) is None
+
+
 def test_settings_that_say_no_and_that_come_with_a_preset(tmp_path):
     c = Config.build("mnist", norm_affine=True, steps=5, lr=1e-05, size=(28, 28), fingerprint="x")
     assert [one.name for one in facts.changed(c)] == ["norm_affine", "lr", "steps"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from types import SimpleNamespace
 
@@ -16,10 +17,15 @@ import dcgan.planning
 import dcgan.run
 import untrained
 from dcgan import __version__, data, hub, images, sample
+from dcgan import mlp as mlps
+from dcgan.checkpoint import Header
 from dcgan.cli import main
+from dcgan.config import PRESETS, Config
 from dcgan.errors import UserError
-from dcgan.export import publishing
+from dcgan.export import publishing, taking
+from dcgan.export.publishing import kind
 from dcgan.metrics.result import Figure, Result
+from dcgan.sample import Model
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -28,14 +34,21 @@ class Hub:
     """A folder a repository, in place of huggingface.co."""
 
     def __init__(self, root):
-        self.root, self.calls = root, []
+        self.root, self.calls, self.private = root, [], {}
 
     def repo_exists(self, repo):
         return (self.root / repo).is_dir()
 
+    def repo_info(self, repo):
+        files = [{"rfilename": file.name} for file in (self.root / repo).iterdir()]
+        return huggingface_hub.ModelInfo(id=repo, private=self.private[repo], siblings=files)
+
     def create_repo(self, repo, private, exist_ok):
+        """As the Hub does: one that is there stays as public as it is; a new one has one file."""
         self.calls.append(("create", repo, private, exist_ok))
+        self.private.setdefault(repo, private)
         (self.root / repo).mkdir(parents=True, exist_ok=True)
+        (self.root / repo / ".gitattributes").touch()
         return f"https://huggingface.co/{repo}"
 
     def create_commit(self, repo, operations, commit_message):
@@ -88,7 +101,8 @@ def test_what_is_pushed_draws_the_same_when_it_is_read_back(run, there, tmp_path
     assert (code, err) == (0, "")
     assert json.loads(out)["address"] == "https://huggingface.co/ann/faces"
     assert there.calls == [("create", "ann/faces", True, True), ("commit", f"dcgan {__version__}, step 5")]
-    assert sorted(os.listdir(there.root / "ann/faces")) == ["README.md", "config.json", "grid.png", "model.safetensors"]
+    sent = ["README.md", "config.json", "grid.png", "model.safetensors"]
+    assert sorted(os.listdir(there.root / "ann/faces")) == [".gitattributes", *sent]
     code, out, _ = cli(capsys, "sample", "hf:ann/faces@v1", "--seeds", "3", "--out", tmp_path / "3.png", "--json")
     assert (code, json.loads(out)["points"]) == (0, ["3"])
     assert there.calls[-1] == ("download", "ann/faces", "model.safetensors", "v1")
@@ -102,6 +116,7 @@ def test_training_starts_from_what_was_pushed(run, there, tmp_path):
     publishing.push(run, "ann/faces")
     settings = {"size": 32, "width": 4, "steps": 1, "precision": "float32"}
     plan = dcgan.planning.plan("faces:32", out=tmp_path / "on", settings=settings, warm="hf:ann/faces")
+    assert plan.begun == "hf:ann/faces"  # what the log says, and not where this machine keeps it
     state, _ = dcgan.run._start(plan, "cpu")
     assert all(torch.equal(p, q) for p, q in zip(state.G.parameters(), sample.load(run).G.parameters(), strict=True))
     assert all(torch.equal(p, q) for p, q in zip(state.D.parameters(), sample.load(run).D.parameters(), strict=True))
@@ -125,10 +140,52 @@ def test_the_card_says_how_it_was_made_and_what_it_is_for(run):
         'tags: ["dcgan", "gan"]',
         'license: "cc-by-4.0"',
     ]
+    assert "\nA DCGAN (Radford et al., 2015): pictures of 32x32, colour, drawn" in body
     for words in ("5 iterations of Algorithm 1", "on photos", "| width | 4 |", "dcgan sample hf:ann/faces", "grid.png"):
         assert words in body
     assert body.rstrip().endswith("cc-by-4.0")
     assert "license" not in publishing.card(sample.load(run), "ann/faces").split("\n---\n")[0]
+
+
+def test_other_networks_are_called_by_their_names(tmp_path):
+    """On the Hub's page, and on the page for a browser."""
+    vae = untrained.model("vae")
+    card = publishing.card(vae, "ann/faces")
+    assert "A variational autoencoder (Kingma & Welling, 2014): pictures of" in card
+    assert "\n5 steps up the ELBO with minibatches of 32, on faces, from the preset `vae`." in card
+    assert 'tags: ["vae"]\n' in card
+    assert not [word for word in ("DCGAN", "Algorithm", "gan") if re.search(rf"\b{word}\b", card)]
+    old = Config.build("goodfellow", width=8, width_D=4, steps=5)
+    mlp = Model(Header(old, 5), mlps.Generator(old), mlps.Discriminator(old), None)
+    card = publishing.card(mlp, "ann/digits")
+    assert "The GAN of 2014 (Goodfellow et al.): pictures of 28x28, grey" in card
+    assert "5 iterations of Algorithm 1" in card
+    assert 'tags: ["gan"]\n' in card
+    assert "DCGAN" not in card
+    assert kind(Config(network="own:Mine")).name == "A GAN"
+
+
+@pytest.mark.parametrize(("preset", "words"), [("default", "A DCGAN"), ("vae", "A variational autoencoder")])
+def test_so_are_they_on_a_page_for_a_browser(preset, words, monkeypatch):
+    monkeypatch.setattr(taking, "built", lambda name: b"{{title}} {{about}} {{scripts}}")
+    assert f"explore {words}, 32x32 pixels, step 5." in taking._filled(untrained.model(preset), "")
+
+
+def test_settings_that_are_listed_are_those_that_train_would_not_choose():
+    """A `dcgan train` without flags lists none of what its preset says; the bare fields' values are listed."""
+    c = Config.build(size=(32, 32), channels=3, steps=5, precision="float32", k=2)
+    listed = re.findall(r"^\| (\w+) \| (.*) \|$", publishing.card(sample_of(c), "ann/faces"), re.M)
+    assert listed == [("setting", "value"), ("size", "[32, 32]"), ("channels", "3"), ("k", "2"), ("steps", "5"),
+                      ("precision", '"float32"')]  # fmt: skip
+    bare = Config(size=(32, 32), channels=3, steps=5)
+    listed = publishing.card(sample_of(bare), "ann/faces")
+    for name in PRESETS["default"]:
+        assert f"\n| {name} | {json.dumps(getattr(bare, name))} |\n" in listed
+
+
+def sample_of(c: Config) -> Model:
+    """For its words alone: no networks."""
+    return SimpleNamespace(config=c, header=Header(c, c.steps or 0))  # type: ignore[return-value]
 
 
 def test_the_card_shows_what_evaluate_printed(run, there, tmp_path, capsys):
@@ -158,6 +215,32 @@ def test_a_repository_that_is_there_is_left_alone(run, there, capsys):
     assert "there is such a repository already" in err
     assert (there.root / "ann/faces/README.md").read_text() == "my own words"
     assert cli(capsys, "push", run, "ann/faces", "--overwrite")[0] == 0
+
+
+def test_a_public_repository_is_not_filled_where_a_private_one_was_asked_for(run, there, capsys):
+    there.create_repo("ann/faces", private=False, exist_ok=False)
+    for more in ([], ["--overwrite"]):
+        there.calls.clear()
+        code, out, err = cli(capsys, "push", run, "ann/faces", "--private", *more)
+        assert (code, out, there.calls) == (2, "", [])
+        assert err == (
+            "dcgan: ann/faces: --private: it is there already, and public; make it private in its settings on the "
+            "Hub's page, or leave out --private\n"
+        )
+    there.private["ann/faces"] = True
+    assert cli(capsys, "push", run, "ann/faces", "--private")[0] == 0
+    assert cli(capsys, "push", run, "ann/faces", "--private", "--overwrite")[0] == 0
+
+
+def test_a_push_that_failed_half_way_is_simply_pushed_again(run, there, monkeypatch, capsys):
+    """It made the repository and sent nothing: there is nothing in it to be kept from being overwritten."""
+    with monkeypatch.context() as lost:
+        lost.setattr(there, "create_commit", lambda *_, **__: (_ for _ in ()).throw(ConnectionError()))
+        assert cli(capsys, "push", run, "ann/faces", "--private")[0] == 2
+    assert os.listdir(there.root / "ann/faces") == [".gitattributes"]
+    assert cli(capsys, "push", run, "ann/faces", "--private")[0] == 0
+    (there.root / "ann/faces/model.safetensors").unlink()  # what is left is enough to be asked for
+    assert "there is such a repository already" in cli(capsys, "push", run, "ann/faces")[2]
 
 
 def refusal(kind, status=None):
@@ -200,6 +283,15 @@ def test_what_the_hub_refuses_is_said_without_its_words(verb, error, said, run, 
 @pytest.mark.parametrize("words", ["hf:ann", "hf:", "hf:a/b/c", "hf:a b/c", "hf:ann/x@"])
 def test_a_name_that_is_none_is_said_to_be_none(words, capsys):
     assert "after hf: stands owner/name" in cli(capsys, "sample", words)[2]
+
+
+@pytest.mark.parametrize("verb", ["push", "sample", "data"])
+@pytest.mark.parametrize("name", ["-a/b", "../..", "a/b--c", "a/" + "b" * 97])
+def test_a_name_that_the_hub_takes_from_nobody(verb, name, run, capsys):
+    """Its own library says so, before it asks for anything."""
+    code, out, err = cli(capsys, verb, *([run, "--", name] if verb == "push" else [f"hf:{name}"]))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{name}: the Hub takes no such name; write owner/name, as in ann/holiday-faces" in err
 
 
 @pytest.mark.parametrize("words", ["faces", "ann/faces@v1", "ann/fa ces", "https://huggingface.co/ann/faces"])

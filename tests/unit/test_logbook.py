@@ -118,6 +118,41 @@ def test_what_is_written(run):
     assert writers[1].closed
 
 
+def test_a_damaged_sheet_is_passed_over_until_it_is_whole(run, monkeypatch):
+    """What comes after it is told, by the thread and at the end, and training ends as it would."""
+    monkeypatch.setattr(tensorboard, "EVERY", 0.002)
+    writers: list[Heard] = []
+    content = images.png(np.zeros((6, 6, 3), np.uint8))
+    for step, bytes_ in ((0, content), (5, content[: len(content) // 2])):
+        run.write(event="check", step=step, diversity=0.5)
+        files.write_whole(run.sample_file(step), bytes_)
+    with tensorboard.observing(run, lambda place: writers.append(Heard(place)) or writers[-1]):
+        until(lambda: writers and writers[0].told["samples/sheet"], "the first sheet")
+        run.write(step=6, loss_D=1.5)
+        until(lambda: writers[0].told["train/loss_D"], "a line after the damage")
+    assert [step for step, _ in writers[0].told["samples/sheet"]] == [0]
+    files.write_whole(run.sample_file(5), content)
+    observer = tensorboard.Observer(run, lambda place: writers.append(Heard(place)) or writers[-1])
+    run.sample_file(5).write_bytes(content[:40])
+    observer.look()
+    run.sample_file(5).write_bytes(content)
+    observer.look()
+    assert [step for step, _ in writers[1].told["samples/sheet"]] == [0, 5]
+
+
+def test_the_writer_is_closed_even_where_the_last_look_fails(run, monkeypatch):
+    writers: list[Heard] = []
+    begin = lambda place: writers.append(Heard(place)) or writers[-1]  # noqa: E731
+
+    def full(self: Heard) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Heard, "flush", full)
+    with pytest.raises(OSError, match="No space left"), tensorboard.observing(run, begin):
+        run.write(step=5, loss_D=1.5)
+    assert writers[0].closed
+
+
 def test_the_command_writes_what_tensorboard_reads(cli, tmp_path):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     command = ("train", FACES, *flags(TINY), "--log", "tensorboard", "--sample-every", 5, "--quiet", "--out")

@@ -73,6 +73,7 @@ class Facts:
     sittings: list[dict[str, Any]]
     finished: bool
     command: str | None
+    begun: str | None  # what it took its first weights from
 
 
 def gather(folder: Folder, console: Console) -> Facts:
@@ -106,6 +107,7 @@ def gather(folder: Folder, console: Console) -> Facts:
         sittings=sittings,
         finished=folder.finished(),
         command=command(config, folder, sittings, header.step),
+        begun=begun(sittings),
     )
 
 
@@ -189,7 +191,8 @@ def changed(config: Config) -> list[Setting]:
 
 
 def command(config: Config, folder: Folder, sittings: Sequence[dict[str, Any]], step: int) -> str | None:
-    """What trains the same again, to the same bits on such a machine; None where no command can."""
+    """What trains the same again, to the same bits on such a machine, where its pictures (and the weights that it began
+    with) are there and as they were; None where no command can."""
     if not sittings or any(getattr(config, name).startswith("own:") for name in ("data", *OWN)):
         return None
     config = config.replace(steps=config.steps or step, minutes=None)
@@ -197,8 +200,8 @@ def command(config: Config, folder: Folder, sittings: Sequence[dict[str, Any]], 
     words = ["dcgan", "train", public(config).data, "--out", f"{folder.path.resolve().name}-again"]
     if config.preset != "default":
         words += ["--preset", config.preset]
-    if warm := sittings[0].get("from"):
-        words += ["--from", warm if hub.is_hub(warm) else Path(warm).name]
+    if weights := begun(sittings):
+        words += ["--from", weights]
     if (together := sittings[0].get("processes", 1)) > 1:
         words += ["--nproc", str(together)]
     if config.lr_D is None and usual.lr_D is not None and config.lr == usual.lr:
@@ -213,3 +216,12 @@ def command(config: Config, folder: Folder, sittings: Sequence[dict[str, Any]], 
         else:
             words += [name, show_size(value) if field.name == "size" else str(value)]
     return shlex.join(words)
+
+
+def begun(sittings: Sequence[dict[str, Any]]) -> str | None:
+    """What --from named, without where it lies: hf:owner/name, a run, RUN/checkpoints/FILE, or another file."""
+    said = sittings[0].get("from") if sittings else None
+    if said is None or hub.is_hub(said):
+        return said
+    path = Path(said)
+    return Path(*path.parts[-3 if path.parent.name == "checkpoints" else -1 :]).as_posix()

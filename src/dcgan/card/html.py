@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from dcgan import images
 from dcgan.card.facts import Facts
 from dcgan.config import show_size
 from dcgan.console import clock
+from dcgan.export.public import kind
 
 COLOURS = {1: "grey", 3: "colour", 4: "colour with alpha"}
 
@@ -83,12 +83,9 @@ def page(f: Facts) -> str:
 
 def _summary(f: Facts) -> str:
     c = f.config
-    kind = {"mlp": "the GAN of 2014", "vae": "a variational autoencoder"}.get(c.network, "a DCGAN")
     pixels = f"{show_size(c.size or (0, 0))} pixels in {COLOURS[c.channels or 3]}"
     how = f"imported from {f.origin}" if f.origin else f"step {f.step:,}, {clock(f.seconds)} of training"
-    return escape(
-        f"{kind[0].upper()}{kind[1:]} on {c.data}: {pixels}; {how}" + ("" if f.finished else "; not finished")
-    )
+    return escape(f"{kind(c).name} on {c.data}: {pixels}; {how}" + ("" if f.finished else "; not finished"))
 
 
 # The sections, in order; one that has nothing to say is left out
@@ -281,17 +278,17 @@ def _again(f: Facts) -> str:
             "<h2>To make it again</h2><p>It was trained from Python with parts of its maker's own (a loss, an "
             "optimizer, networks or pictures), so no command repeats it.</p>"
         )
-    first, last = f.sittings[0], f.sittings[-1]
+    last = f.sittings[-1]
     where = (
         f"dcgan {last.get('dcgan')}, torch {last.get('torch')}, {last.get('machine')}, {last.get('device')}, "
         f"{last.get('threads')} threads"
     )
     sat = f", in {len(f.sittings)} sittings" if len(f.sittings) > 1 else ""
-    begun = f" It began with the weights of {Path(str(first['from'])).name}." if first.get("from") else ""
+    unless = f", unless {f.begun}, whose weights it began with, has changed since" if f.begun else ""
     timed = " It was given a time; the command says the steps that it came to." if f.config.minutes else ""
     return (
         f"<h2>To make it again</h2><pre>{escape(f.command)}</pre>"
-        f"<p>Made with {escape(where)}{sat}; on such a machine the same bits come out.{escape(begun)}{timed} "
+        f"<p>Made with {escape(where)}{sat}; on such a machine the same bits come out{escape(unless)}.{timed} "
         f"The pictures must be the same: fingerprint <code>{escape(f.config.fingerprint[:16])}</code>.</p>"
     )
 

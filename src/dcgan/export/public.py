@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dcgan
 from dcgan import hub
@@ -31,3 +31,21 @@ def about(model: Model) -> dict[str, Any]:
         "origin": model.header.origin,
         "config": json.loads(public(c).to_json()),
     }
+
+
+class Kind(NamedTuple):
+    name: str
+    source: str
+    tags: list[str]
+    steps: str  # what one iteration is of
+
+
+def kind(config: Config) -> Kind:
+    """What such networks are called, wherever a run is shown to others."""
+    game = "iterations of Algorithm 1 (Goodfellow et al., 2014)"
+    kinds = {
+        "dcgan": Kind("A DCGAN", "Radford et al., 2015", ["dcgan", "gan"], game),
+        "mlp": Kind("The GAN of 2014", "Goodfellow et al.", ["gan"], game),
+        "vae": Kind("A variational autoencoder", "Kingma & Welling, 2014", ["vae"], "steps up the ELBO"),
+    }
+    return kinds.get(config.network, Kind("A GAN", "its maker's own", ["gan"], game))

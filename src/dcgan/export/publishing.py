@@ -16,7 +16,7 @@ import dcgan
 from dcgan import checkpoint, hub, images, run, sample
 from dcgan.config import Config
 from dcgan.errors import UserError
-from dcgan.export.public import public
+from dcgan.export.public import kind, public
 from dcgan.sample import Model
 
 
@@ -91,25 +91,25 @@ def package(model: Model, repo: str, license: str | None = None, measured: str |
 
 
 def card(model: Model, repo: str, license: str | None = None, measured: str | None = None) -> str:
-    c, step = public(model.config), model.header.step
+    c, step, usual = public(model.config), model.header.step, Config.build()
     differences = {
         field.name: getattr(c, field.name)
         for field in dataclasses.fields(Config)
-        if field.name not in ("data", "fingerprint", "preset") and getattr(c, field.name) != field.default
+        if field.name not in ("data", "fingerprint", "preset") and getattr(c, field.name) != getattr(usual, field.name)
     }
+    what = kind(c)
     size = "x".join(map(str, c.size or ()))
-    kind = {1: "grey", 3: "colour", 4: "colour with alpha"}[c.channels or 3]
+    colours = {1: "grey", 3: "colour", 4: "colour with alpha"}[c.channels or 3]
     conditional = f", of {c.classes} classes" if c.conditional else ""
     trained = (
         f"Imported from {model.header.origin}; how it was trained is not known here."
         if model.header.origin
-        else f"{step:,} iterations of Algorithm 1 (Goodfellow et al., 2014) with minibatches of {c.m}, on {c.data}, "
-        f"from the preset `{c.preset}`."
+        else f"{step:,} {what.steps} with minibatches of {c.m}, on {c.data}, from the preset `{c.preset}`."
     )
     front = {
         "library_name": "dcgan",
         "pipeline_tag": "unconditional-image-generation",
-        "tags": ["dcgan", "gan"],
+        "tags": what.tags,
         **({"license": license} if license else {}),
     }
     settings = "\n".join(f"| {name} | {json.dumps(value)} |" for name, value in differences.items())
@@ -119,7 +119,7 @@ def card(model: Model, repo: str, license: str | None = None, measured: str | No
 
 # {repo.split("/")[1]}
 
-A DCGAN (Radford et al., 2015): pictures of {size}, {kind}{conditional}, drawn from {c.z_dim} numbers each.
+{what.name} ({what.source}): pictures of {size}, {colours}{conditional}, drawn from {c.z_dim} numbers each.
 
 ![Samples of seeds 0 to {len(run.sample_seeds(c)) - 1}, not chosen](grid.png)
 
@@ -138,7 +138,7 @@ A seed gives the same picture everywhere.
 |---|---|
 {settings}
 
-Settings that are not listed are the defaults of dcgan {dcgan.__version__}; `config.json` has them all.
+Settings that are not listed are those of `dcgan train` in dcgan {dcgan.__version__}; `config.json` has them all.
 
 ## How good it is
 

@@ -21,7 +21,7 @@ import dcgan
 from dcgan.errors import UserError
 from dcgan.export import directions, explorable, onnx
 from dcgan.export.compare import LIMIT_HALF, compare
-from dcgan.export.public import public
+from dcgan.export.public import kind, public
 from dcgan.sample import Model
 
 STATIC = Path(dcgan.__file__).parent / "studio" / "static"  # where the page is built to
@@ -115,10 +115,11 @@ def _within_html(script: str) -> str:
 def _filled(model: Model, scripts: str) -> str:
     c = model.config
     size = "x".join(map(str, c.size or ()))
-    name = model.folder.path.name if model.folder else public(c).data
+    name = model.folder.name if model.folder else public(c).data
     said = {
         "title": f"{name}: a generator to explore",
-        "about": f"DCGAN, {size} pixels, step {model.header.step:,}. It draws here, in this page; nothing is sent.",
+        "about": f"{kind(c).name}, {size} pixels, step {model.header.step:,}. "
+        "It draws here, in this page; nothing is sent.",
     }
     text = built("take/page.html").decode()
     for key, words in said.items():
