@@ -308,19 +308,27 @@ def test_a_saved_picture_carries_its_recipe(studio, run, cli, tmp_path):
     same(pixels, np.asarray(Image.open(drawn)))
     studio.page.get_by_role("button", name="Command").click()
     copied = studio.page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"dcgan sample {run} --point '0.5*12 +0.5*40 ~7'"
+    assert copied == f"dcgan sample {run} --point='0.5*12 +0.5*40 ~7'"
     assert cli(*shlex.split(copied)[1:], "--out", tmp_path / "typed.png").code == 0
 
 
-def test_a_run_opens_once_it_has_saved(browser, run, tmp_path):
-    """Waiting for its first checkpoint, without a reload; and what was open is given back."""
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("", "no run here has saved its generator"), ("?run=faces", "faces has not saved its generator")],
+)
+def test_a_run_opens_once_it_has_saved(browser, run, tmp_path, asked, said):
+    """Waiting for its first checkpoint, without a reload, over a break of the server; what was open is given back."""
     (tmp_path / "faces").mkdir()
     shutil.copy(run / "config.json", tmp_path / "faces")
     with browsing.served(tmp_path) as address:
         page = browser.new_page()
         page.set_default_timeout(120_000)
-        page.goto(f"{address}#/explore")
-        page.get_by_text("no run here has saved its generator").wait_for()
+        page.goto(f"{address}#/explore{asked}")
+        page.get_by_text(said).wait_for()
+        page.route("**/api/explore/**", lambda route: route.abort())
+        page.get_by_role("alert").get_by_text("The studio does not answer").wait_for()
+        page.unroute("**/api/explore/**")
+        page.get_by_text(said).wait_for()
         shutil.copytree(run / "checkpoints", tmp_path / "faces" / "checkpoints")
         page.locator("#chosen[drawn]").wait_for()
         page.goto(f"{address}#/")

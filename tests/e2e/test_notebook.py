@@ -2,13 +2,19 @@
 
 import base64
 import json
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dcgan
+import untrained
+from browsing import Heard, same
 from dcgan.errors import UserError
 
 pytest.importorskip("anywidget", reason="the extra `notebook` is not installed")
@@ -27,9 +33,10 @@ PAGE = """async ({ esm, about, generator, program }) => {
         on: (_, call) => heard.push(call), off: () => {},
     };
     const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+    globalThis.away = [];
     for (const id of ["one", "two"]) {
         const element = document.body.appendChild(Object.assign(document.createElement("div"), { id }));
-        await (await import(url)).default.render({ model, el: element });
+        away.push(await (await import(url)).default.render({ model, el: element }));
     }
 }"""
 
@@ -64,19 +71,36 @@ def test_python_sees_and_sets_what_is_chosen(explorer):
         model.gates = []
     with pytest.raises(UserError, match="cannot read"):
         explorer.point = "17 and 18"
+    explorer.state = "names=odd|3 ~9"
+    explorer.point, explorer.bench = "0 + 0.5*#odd", ["#odd"]
+    assert np.array_equal(explorer.picture(), model.sample("0 + 0.5*3 + 0.5*#n.9")[0])
+    assert np.array_equal(explorer.picture("#odd ~5"), model.sample("3 ~9 ~5")[0])
+    with pytest.raises(UserError, match="not saved"):
+        explorer.bench = ["#even"]
 
 
-def test_the_widget_draws_in_a_page_and_tells_its_state(explorer, browser):
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(120_000)
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.heard = Heard(page)
     page.goto("about:blank")
+    yield page
+    assert page.heard.complaints == []
+    context.close()
+
+
+def show(page: Any, explorer: Any) -> None:
+    """Twice in one page."""
     held = {"generator": explorer.generator, "program": explorer.program}
     encoded = {name: base64.b64encode(content).decode() for name, content in held.items()}
     page.evaluate(PAGE, {"esm": explorer._esm, "about": explorer.about, **encoded})
-    page.locator("#two #chosen[drawn]").wait_for()  # two in one page
+    page.locator("#two #chosen[drawn]").wait_for()
+
+
+def test_the_widget_draws_in_a_page_and_tells_its_state(explorer, page):
+    show(page, explorer)
     pixels = page.evaluate(
         "document.querySelector('#one dcgan-explorer').generator.picture('17').then((p) => [...p.pixels])"
     )
@@ -86,10 +110,46 @@ def test_the_widget_draws_in_a_page_and_tells_its_state(explorer, browser):
     assert page.evaluate("document.querySelector('#one dcgan-explorer').state.bench.length") == 2
     page.locator("#one").get_by_role("button", name="Choose 9").click()
     page.wait_for_function("traits.state.includes('point=9')")
-    page.evaluate("hear('point=40')")
-    page.wait_for_function("document.querySelector('#one dcgan-explorer').state.point === '40'")
-    assert wrong == []
-    context.close()
+    chosen = page.evaluate("traits.state")
+    for state, point in (("point=40", "40"), (chosen, "9")):  # as Python sets it, also to what was chosen here before
+        page.evaluate("(state) => hear(state)", state)
+        page.wait_for_function(f"document.querySelector('#one dcgan-explorer').state.point === '{point}'")
+
+
+def test_nothing_of_the_widget_stays_once_its_cell_is_gone(explorer, page):
+    show(page, explorer)
+    assert page.evaluate("document.adoptedStyleSheets.length") == 2
+    page.evaluate("globalThis.was = document.querySelector('#one dcgan-explorer').generator")
+    page.locator("#one").get_by_role("button", name="Choose 9").click()
+    page.evaluate("for (const leave of away) leave()")
+    assert page.evaluate("document.adoptedStyleSheets.length") == 0
+    page.wait_for_timeout(300)
+    assert page.evaluate("traits.state") == "point=17&bench=3;9"
+    assert page.evaluate("was.picture('123456').then(() => 'drawn', () => 'closed')") == "closed"
+
+
+def test_a_direction_of_the_page_alone_draws_the_same_in_python(page, cli, tmp_path):
+    """Its noise too, and the class that a conditional run takes where none is said; and so does *Command*."""
+    from dcgan.studio import Explorer
+
+    run = tmp_path / "my digits"
+    shape = {"size": (28, 28), "channels": 1, "classes": 10, "dense": 64, "width": 8, "steps": 5}
+    untrained.write(run, "mnist", **shape)
+    explorer = Explorer(run)
+    show(page, explorer)
+    for number, point in enumerate(("-#smile", "#smile ~2", "#smile @4", "5 + 0.5*#smile")):
+        explorer.state = urlencode({"point": point, "names": "smile|17 ~3"})
+        page.evaluate("(state) => hear(state)", explorer.state)
+        page.wait_for_function(
+            "(point) => document.querySelector('#one dcgan-explorer').state.point === point", arg=point
+        )
+        drawing = "document.querySelector('#one dcgan-explorer').generator.picture(point).then((p) => [...p.pixels])"
+        shown = np.array(page.evaluate(f"(point) => {drawing}", point), np.uint8).reshape(28, 28, 1)
+        same(shown, explorer.picture())
+        command = page.locator("#one").get_by_role("button", name="Command").get_attribute("title").partition(": ")[2]
+        drawn = tmp_path / f"{number}.png"
+        assert cli(*shlex.split(command)[1:], "--out", drawn).code == 0
+        same(shown, np.asarray(Image.open(drawn))[..., None])
 
 
 @pytest.mark.slow

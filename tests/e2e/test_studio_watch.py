@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -181,6 +182,28 @@ def test_runs_beside_each_other_have_the_same_seeds_and_axes(page, library, addr
     page.get_by_role("button", name="Put first away").click()
     column(page, "first").wait_for(state="detached")
     assert column(page, other).is_visible()
+
+
+def test_the_run_that_is_shown_of_itself_stays(page, studio, tmp_path, trained):
+    """Whichever wrote last; it is another's turn when that one is gone."""
+    for name in ("first", "other"):
+        shutil.copytree(trained, tmp_path / name)
+    later = itertools.count(time.time() + 60, 60)
+    newest = page.locator("dcgan-runs li").first
+
+    def writes(name):
+        os.utime(tmp_path / name / "log.jsonl", (when := next(later), when))
+        newest.get_by_role("button", name=re.compile(f"^{name}")).wait_for()
+
+    page.goto(studio(tmp_path))
+    writes("first")
+    page.reload()
+    for name in ("other", "first", "other"):
+        column(page, "first").wait_for()
+        writes(name)
+        assert not column(page, "other").is_visible()
+    shutil.rmtree(tmp_path / "first")
+    column(page, "other").wait_for()
 
 
 def test_what_was_noticed_is_said_in_words(page, address):

@@ -36,9 +36,17 @@ test("mixtures are sums, and noise can be weighted", () => {
   assert.equal(format(mean([parse("3"), parse("9"), parse("12")])), "3,9,12");
   assert.equal(format(mean([parse("3 ~1"), parse("9")])), "0.5*3 +0.5*#n.1 +0.5*9");
   assert.equal(
-    format(expand(parse("17 + 2*#smile"), { smile: "3,9 - #frown", frown: "0.5*12 @1" })),
+    format(expand(parse("17 + 2*#smile"), { smile: "3,9 - #frown", frown: "0.5*12 @1" }, 0)),
     "17 +2*3,9 -1*12".replace("1*", ""),
   );
+  // A class is that of the words' own first seed, and of seed 0 where they name none.
+  const whole = (text: string) => format(expand(parse(text), { smile: "17 ~3" }, 10));
+  assert.deepEqual(["#smile", "-2*#smile + 5", "5 + #smile", "#smile @4"].map(whole), [
+    "17 ~3 @0",
+    "-2*17 -2*#n.3 +5 @5",
+    "5 +17 ~3",
+    "17 ~3 @4",
+  ]);
 });
 
 test("a place on the plane weighs its corners", () => {

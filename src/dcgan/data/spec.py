@@ -103,7 +103,7 @@ def find(
     if isinstance(spec, np.ndarray):
         return readers.named("arrays").of_array(spec), (None, None)
     match = _SPEC.fullmatch(spec) if isinstance(spec, str) else None
-    if match and names_a_set(spec):
+    if match and match["name"] in NAMES:
         limits = (int(match["start"]) if match["start"] else None, int(match["stop"]) if match["stop"] else None)
         return _named(match["name"], match["part"], size, seed, report), limits
     if hub.is_hub(spec):

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 
-from dcgan import latents, sample
+from dcgan import hub, latents, sample
 from dcgan.errors import UserError
 from dcgan.export import directions, explorable, taking
 from dcgan.sample import Model
@@ -44,11 +44,15 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, run: Path | str | Model):
         self.model = run if isinstance(run, Model) else sample.load(run)
         made = explorable.make(self.model)
+        about = explorable.describe(self.model, made.layers, directions.kept(self.model))
+        path = (run.folder.path if run.folder else None) if isinstance(run, Model) else run
+        if path:  # what `dcgan sample` takes for it, wherever that is typed
+            about["path"] = str(path if hub.is_hub(path) else Path(path).resolve())
         super().__init__(
             # A second explorer in the same page must not define the same elements again.
             _esm=f"if (!globalThis.dcganExplorer) {{\n{taking.built('take/explorer.js').decode()}\n}}\n"
             "export default { render: ({ model, el }) => globalThis.dcganExplorer.widget(el, model) };\n",
-            about=explorable.describe(self.model, made.layers, directions.kept(self.model)),
+            about=about,
             generator=gzip.compress(made.content, 6, mtime=0),
             program=gzip.compress(taking.program(), 6, mtime=0),
         )
@@ -60,7 +64,7 @@ class Explorer(anywidget.AnyWidget):
 
     @point.setter
     def point(self, words: str | int) -> None:
-        self.model.latents([words])  # a UserError, where they make no sense
+        self._check([words])
         self.state = urlencode({**self._all(), "point": str(words)})
 
     @property
@@ -70,7 +74,7 @@ class Explorer(anywidget.AnyWidget):
 
     @bench.setter
     def bench(self, several: list[str | int]) -> None:
-        self.model.latents([str(one) for one in several])
+        self._check(several)
         self.state = urlencode({**self._all(), "bench": ";".join(map(str, several))})
 
     def picture(self, point: str | int | None = None) -> np.ndarray:
@@ -83,15 +87,26 @@ class Explorer(anywidget.AnyWidget):
         finally:
             self.model.gates = before
 
+    def _check(self, several: list[str | int]) -> None:
+        """A UserError, where one makes no sense."""
+        self.model.latents([self._whole(one) if isinstance(one, str) else one for one in several])
+
     def _whole(self, words: str) -> latents.Point:
-        """With #names that live in the page alone written out."""
+        """With #names that live in the page alone written out, and of the class that it has without that."""
         held = dict(one.split("|", 1) for one in self._said("names").split(";") if one)
         terms: list[latents.Term] = []
         point = latents.parse(words)
         for term in point.terms:
-            inside = self._whole(held[term.of]).terms if isinstance(term.of, str) and term.of in held else None
-            terms += [term] if inside is None else [latents.Term(term.weight * one.weight, one.of) for one in inside]
-        return latents.Point(tuple(terms), point.noise, point.label)
+            if not isinstance(term.of, str) or term.of not in held:
+                terms.append(term)
+                continue
+            inside = self._whole(held[term.of])
+            noise = [latents.Term(1.0, f"n.{seed}") for seed in inside.noise]  # that it can be weighted
+            terms += [latents.Term(term.weight * one.weight, one.of) for one in (*inside.terms, *noise)]
+        c, label = self.model.config, point.label
+        if c.conditional and label is None:
+            label = point.seed % c.classes
+        return latents.Point(tuple(terms), point.noise, label)
 
     def _all(self) -> dict[str, str]:
         return {name: values[-1] for name, values in parse_qs(self.state).items()}

@@ -2,12 +2,12 @@
 // What is drawn depends on the words of a point and on the maps that are off, and on nothing else; it is kept.
 import * as ort from "onnxruntime-web/wasm";
 
-import { type Distribution, type Point, type Saved, firstSeed, parse, resolve, UserError } from "./latents.ts";
+import { type Distribution, type Point, type Saved, labelOf, parse, resolve, UserError } from "./latents.ts";
 
 /** What is known of a run's generator, from Python (dcgan/studio/about_generator). */
 export interface About {
   run: string;
-  path?: string; // of the run, where Python serves it
+  path?: string; // of the run, where Python is beside it
   step: number;
   size: [number, number]; // height, width
   channels: number;
@@ -212,7 +212,7 @@ export class Generator {
     points.forEach((point, i) => z.set(this.latent(point), i * z_dim));
     const feeds: Record<string, ort.Tensor> = { z: new ort.Tensor("float32", z, [points.length, z_dim]) };
     if (classes) {
-      const labels = Int32Array.from(points, (point) => point.label ?? firstSeed(point) % classes);
+      const labels = Int32Array.from(points, (point) => labelOf(point, classes));
       feeds["labels"] = new ort.Tensor("int32", labels, [points.length]);
     }
     layers.forEach(([maps], i) => {

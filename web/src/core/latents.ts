@@ -135,6 +135,9 @@ export function firstSeed(point: Point): number {
   return 0;
 }
 
+/** The class that a conditional run draws. */
+export const labelOf = (point: Point, classes: number): number => point.label ?? firstSeed(point) % classes;
+
 /** `#z.12` is the unit vector of latent number 12, `#n.7` the noise that ~7 adds: every run has them. */
 export function builtIn(name: string, size: number): Float32Array | undefined {
   const found = /^([zn])\.(\d+)$/.exec(name);

@@ -1,5 +1,5 @@
 // Points out of points: weighted sums, means, walks. Everything stays words, so that the command draws it too.
-import { type Distribution, type Point, type Term, parse, resolve, type Saved } from "./latents";
+import { type Distribution, type Point, type Term, labelOf, parse, resolve, type Saved } from "./latents";
 
 export const rounded = (value: number) => Math.round(value * 1000) / 1000;
 
@@ -100,17 +100,20 @@ export function walk(
 const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 const norm = (a: Float32Array) => Math.sqrt(dot(a, a));
 
-/** #names that stand for other words, written out: what is left are names that the run itself holds. */
-export function expand(point: Point, names: Record<string, string>): Point {
+/** #names that stand for other words, written out: what is left are names that the run itself holds. The class stays what
+ * it was: that of the first seed of the words as they stand, not of those inside a name. */
+export function expand(point: Point, names: Record<string, string>, classes: number): Point {
   const parts: { point: Point; weight: number }[] = [];
   for (const { weight, of } of point.terms) {
     const words = typeof of === "string" ? names[of] : undefined;
     parts.push(
       words === undefined
         ? { point: { terms: [{ weight, of }], noise: [], label: null }, weight: 1 }
-        : { point: { ...expand(parse(words), names), label: null }, weight },
+        : { point: { ...expand(parse(words), names, classes), label: null }, weight },
     );
   }
   const made = combine(parts);
-  return { terms: made.terms, noise: [...made.noise, ...point.noise], label: point.label };
+  const whole = { terms: made.terms, noise: [...made.noise, ...point.noise], label: point.label };
+  const label = classes ? labelOf(point, classes) : null;
+  return label === null || labelOf(whole, classes) === label ? whole : { ...whole, label };
 }

@@ -12,7 +12,7 @@ import type { Host } from "./host.ts";
 import { type Listed, about, model, runs, serverOf } from "./server.ts";
 import { type State, initial, read, write } from "./state.ts";
 
-const AGAIN = 2000; // ms between looks for a first checkpoint
+const AGAIN = 2000; // ms between looks for a run that can be opened
 
 @customElement("dcgan-explore")
 export class Explore extends LitElement {
@@ -22,7 +22,7 @@ export class Explore extends LitElement {
   @state() private trouble = "";
   @state() private shown: State = initial();
   private written = "";
-  private run = "";
+  private run = ""; // that is open, or being opened
   private later = 0;
 
   override connectedCallback(): void {
@@ -42,39 +42,57 @@ export class Explore extends LitElement {
     this.host = null;
   }
 
-  /** Which runs there are; again and again until one can be explored. */
+  /** The run of the address; without one, the first that can be opened, and then that one. */
+  private get asked(): string {
+    return this.query.get("run") ?? (this.run || this.listed?.find(({ ready }) => ready)?.name || "");
+  }
+
+  /** Whether it is known that nothing is saved in it yet. */
+  private get waiting(): boolean {
+    const { asked, listed } = this;
+    return listed !== null && (!asked || listed.some(({ name, ready }) => name === asked && !ready));
+  }
+
+  /** Which runs there are; again and again until one is open. */
   private async look(): Promise<void> {
     try {
       this.listed = await runs();
+      if (this.waiting) this.trouble = "";
     } catch (error) {
       this.trouble = error instanceof Error ? error.message : String(error);
-      return;
     }
-    if (this.isConnected && !this.listed.some(({ ready }) => ready)) {
-      this.later = window.setTimeout(() => void this.look(), AGAIN);
-    }
+    if (!this.run || !this.listed) this.again();
   }
 
-  override updated(): void {
-    const asked = this.query.get("run") ?? this.listed?.find(({ ready }) => ready)?.name ?? "";
-    if (asked && asked !== this.run) {
-      this.run = asked;
-      this.leave();
-      void this.open(asked);
-    }
+  private again(): void {
+    clearTimeout(this.later);
+    if (this.isConnected) this.later = window.setTimeout(() => void this.look(), AGAIN);
+  }
+
+  override updated(changed: Map<string, unknown>): void {
+    if (!changed.has("query") && !changed.has("listed")) return; // what was refused is asked again with the next list
+    const { asked } = this;
+    if (asked === this.run) return;
+    this.run = this.waiting ? "" : asked;
+    this.leave();
+    if (this.run) void this.open(this.run);
+    else this.again();
   }
 
   private async open(run: string): Promise<void> {
-    this.trouble = "";
     try {
       const program = fetch(wasm).then((response) => response.arrayBuffer());
       const known = about(run);
       const content = known.then(({ step }) => model(run, step));
       const generator = await Generator.load(known, content, program);
-      if (run === this.run) this.host = { generator, server: serverOf(run), without: "" };
-      else generator.close();
+      if (run !== this.run) return generator.close();
+      this.host = { generator, server: serverOf(run), without: "" };
+      this.trouble = "";
     } catch (error) {
-      if (run === this.run) this.trouble = error instanceof Error ? error.message : String(error);
+      if (run !== this.run) return;
+      this.trouble = error instanceof Error ? error.message : String(error);
+      this.run = "";
+      this.again();
     }
   }
 
@@ -83,6 +101,7 @@ export class Explore extends LitElement {
     if (!changed.has("query") || String(this.query) === this.written) return;
     this.written = String(this.query);
     this.shown = read(this.query);
+    this.trouble = "";
   }
 
   private readonly address = paced((state: State, replace) => {
@@ -97,7 +116,7 @@ export class Explore extends LitElement {
   }
 
   override render() {
-    const { listed, run } = this;
+    const { listed, asked } = this;
     return html`
       <h1 class="unseen">Explore</h1>
       ${
@@ -109,7 +128,7 @@ export class Explore extends LitElement {
               >
                 ${listed.map(
                   ({ name, about, ready }) =>
-                    html`<option value=${name} ?selected=${name === run} ?disabled=${!ready}>
+                    html`<option value=${name} ?selected=${name === asked} ?disabled=${!ready}>
                       ${name} · ${about}
                     </option>`,
                 )}
@@ -118,13 +137,14 @@ export class Explore extends LitElement {
           : ""
       }
       ${
-        this.trouble
-          ? html`<p class="said bad" role="alert">${this.trouble}</p>`
-          : this.host
-            ? html`<dcgan-explorer .host=${this.host} .state=${this.shown} @go=${this.onGo}></dcgan-explorer>`
-            : listed && !listed.some(({ ready }) => ready)
+        this.host
+          ? html`<dcgan-explorer .host=${this.host} .state=${this.shown} @go=${this.onGo}></dcgan-explorer>`
+          : this.trouble
+            ? html`<p class="said bad" role="alert">${this.trouble}</p>`
+            : this.waiting
               ? html`<p class="card quiet">
-                  Nothing to explore yet: no run here has saved its generator. Once training saves, it opens here.
+                  Nothing to explore yet: ${asked ? `${asked} has not` : "no run here has"} saved its
+                  generator. Once training saves, it opens here.
                 </p>`
               : html`<p class="card quiet" role="status">Fetching the generator …</p>`
       }

@@ -4,7 +4,7 @@ import { property, state } from "lit/decorators.js";
 
 import { download, png } from "../core/files.ts";
 import type { Generator, Picture } from "../core/generator.ts";
-import { type Point, format, seedPoint } from "../core/latents.ts";
+import { format, labelOf, seedPoint } from "../core/latents.ts";
 import { expand } from "../core/mixing.ts";
 import type { Host, Server } from "./host.ts";
 import { type State, offWords } from "./state.ts";
@@ -39,9 +39,7 @@ export abstract class Panel extends LitElement {
 
   protected classOf(words: string): number | null {
     const { classes } = this.generator.about;
-    if (!classes) return null;
-    const point = this.generator.parse(words);
-    return point.label ?? firstOf(point) % classes;
+    return classes ? labelOf(this.generator.parse(words), classes) : null;
   }
 }
 
@@ -78,17 +76,13 @@ export abstract class Asking extends Panel {
   }
 }
 
-const firstOf = (point: Point) => {
-  for (const { of } of point.terms) if (typeof of !== "string") return of[0]!;
-  return 0;
-};
-
 export const seedWords = (seed: number, label: number | null = null) => format(seedPoint(seed, label));
 
 /** Words that the command draws too: #names that live in this address alone are written out. */
 export function fullWords(session: Session, words: string): string {
+  const { generator, state } = session;
   try {
-    return format(expand(session.generator.parse(words), session.state.names));
+    return format(expand(generator.parse(words), state.names, generator.about.classes));
   } catch {
     return words;
   }
@@ -109,7 +103,8 @@ export function recipe(session: Session, words: string[]): Record<string, string
 /** The command that draws the same. */
 export function command(session: Session, words: string[]): string {
   const off = offWords(session.state.off);
-  const points = words.map((one) => ` --point ${quoted(fullWords(session, one))}`).join("");
+  // With =, since words may begin with a minus, as a flag does.
+  const points = words.map((one) => ` --point=${quoted(fullWords(session, one))}`).join("");
   const { path, run } = session.generator.about;
   return `dcgan sample ${quoted(path ?? run)}${points}${off && ` --off '${off}'`}`;
 }

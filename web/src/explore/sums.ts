@@ -47,7 +47,7 @@ export class Sums extends Panel {
       this.trouble = "A name is letters, digits, _ . and -, and ends in one of the first three.";
       return;
     }
-    const words = fullWords(this.session, format({ ...sum, label: null }));
+    const words = format({ ...this.generator.parse(fullWords(this.session, format(sum))), label: null });
     try {
       if (this.session.server) {
         this.generator.name(name, Float32Array.from(await this.session.server.save(name, words)));

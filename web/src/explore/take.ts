@@ -19,12 +19,13 @@ async function unpacked(packed: string | ArrayBufferView<ArrayBuffer>): Promise<
 }
 
 /** The theme's names for a whole page, or for one element of another's page. */
-function style(within?: HTMLElement): void {
+function style(within?: HTMLElement): CSSStyleSheet {
   const sheet = new CSSStyleSheet();
   within?.classList.add("dcgan-here");
   const here = colours.replace(/\bbody\b/g, ".dcgan-here").replaceAll(":root", ".dcgan-here");
   sheet.replaceSync(within ? here.replace("min-height:", "--unused:") : colours);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  return sheet;
 }
 
 /** In a page of its own: the state is the address's fragment. */
@@ -57,11 +58,14 @@ interface Traits {
 
 /** In a notebook: the state is a trait, so that Python sees it and sets it. */
 async function widget(place: HTMLElement, traits: Traits): Promise<() => void> {
-  style(place);
+  const sheet = style(place);
   const explorer = await opened(place, traits.get("about"), traits.get("generator"), traits.get("program"));
-  let told = "";
+  let told = ""; // what both sides know: our own words come back to us
   const hear = () => {
-    if (traits.get("state") !== told) explorer.state = read(new URLSearchParams(traits.get("state")));
+    const said = traits.get("state");
+    if (said === told) return;
+    told = said;
+    explorer.state = read(new URLSearchParams(said));
   };
   hear();
   traits.on("change:state", hear);
@@ -74,7 +78,13 @@ async function widget(place: HTMLElement, traits: Traits): Promise<() => void> {
       traits.save_changes();
     }, 100);
   });
-  return () => traits.off("change:state", hear);
+  return () => {
+    traits.off("change:state", hear);
+    clearTimeout(timer);
+    explorer.remove();
+    explorer.host.generator.close();
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet);
+  };
 }
 
 async function opened(place: HTMLElement, about: About, model: Packed, wasm: Packed): Promise<Explorer> {

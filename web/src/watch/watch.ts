@@ -26,6 +26,7 @@ export class Watch extends LitElement {
   private feed = new Feed();
   private timer = 0;
   private statuses = new Map<string, string>();
+  private first = ""; // shown where the address names none
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -62,8 +63,10 @@ export class Watch extends LitElement {
   private names(): string[] {
     const asked = this.query.get("runs");
     if (asked !== null) return asked.split(",").filter(Boolean).map(decodeName).slice(0, MOST);
-    const first = this.feed.runs?.find((brief) => brief.status !== "damaged");
-    return first ? [first.name] : [];
+    // Once chosen it stays, however the list's order changes as runs are written.
+    const sound = (this.feed.runs ?? []).filter((brief) => brief.status !== "damaged").map(({ name }) => name);
+    if (!sound.includes(this.first)) this.first = sound[0] ?? "";
+    return this.first ? [this.first] : [];
   }
 
   private chosen(): Run[] {
