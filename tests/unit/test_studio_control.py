@@ -4,6 +4,7 @@ import os
 import platform
 import signal
 import sys
+import textwrap
 
 import pytest
 
@@ -48,6 +49,44 @@ def test_only_who_trains_it_is_stopped(folder, killed):
     assert len(killed) == 1
 
 
+def test_who_was_asked_is_not_asked_again(folder, killed):
+    for sitting in (1, 2):  # of one process, as in a notebook
+        with files.lock(folder.lock_file, "held"):
+            os.utime(folder.lock_file, (sitting, sitting))
+            control.stop(folder)
+            control.stop(folder)  # from another tab
+        assert killed == [(os.getpid(), signal.SIGTERM)] * sitting
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a signal ends a process as it is")
+@pytest.mark.parametrize("stops", [0, 1, 2])
+def test_what_is_being_saved_is_saved(stops, folder, tmp_path, monkeypatch):
+    """Stopped in the page, then the studio ends: the trainer would take a second signal as \"leave at once\"."""
+    code = f"""
+        import signal, sys, time
+        from pathlib import Path
+        from dcgan import files
+        place, asked = Path({str(tmp_path)!r}), []
+        signal.signal(signal.SIGTERM, lambda *what: sys.exit(1) if asked else asked.append(what))
+        with files.lock({str(folder.lock_file)!r}, "held"):
+            while not asked:
+                time.sleep(0.01)
+            (place / "saving").touch()
+            time.sleep(0.5)
+            (place / "saved").touch()
+    """
+    popen, words = control.subprocess.Popen, [sys.executable, "-c", textwrap.dedent(code)]
+    monkeypatch.setattr(control.subprocess, "Popen", lambda _, **rest: popen(words, **rest))
+    trainings = control.Trainings()
+    trainings.go_on(folder)
+    until(lambda: files.holder(folder.lock_file), "it trains")
+    for _ in range(stops):
+        control.stop(folder)
+        until((tmp_path / "saving").exists, "it has heard")
+    trainings.end()
+    assert (tmp_path / "saved").exists()
+
+
 @pytest.mark.parametrize("number", [0, -1, 1])
 def test_a_number_that_means_many_is_no_process(number, folder, killed):
     with files.lock(folder.lock_file, "held"):
@@ -83,4 +122,11 @@ def test_what_a_training_says_last_is_kept(folder, monkeypatch):
     assert not trainings.starting(folder)
     trainings.go_on(folder)  # once more
     assert trainings.trouble(folder) is None
-    trainings.end()
+    until(lambda: trainings.trouble(folder), "it has ended again")
+    with files.lock(folder.lock_file, "held"):  # it is trained from a terminal, unseen
+        pass
+    assert trainings.trouble(folder) is None
+    trainings.go_on(folder)
+    with files.lock(folder.lock_file, "held"):  # someone else came first
+        until(lambda: not trainings.starting(folder), "it has ended again")
+        assert trainings.trouble(folder) is None

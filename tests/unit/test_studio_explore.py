@@ -62,6 +62,18 @@ def test_runs_and_what_the_explorer_must_know(client, runs):
     assert "nothing is saved" in get(client, "about", run="new").json()["error"]
 
 
+def test_a_run_that_may_not_be_read_hides_no_other(client, monkeypatch):
+    header = Folder.header
+
+    def may_not(folder):
+        if folder.path.name == "colour":
+            raise PermissionError(folder.last)
+        return header(folder)
+
+    monkeypatch.setattr(Folder, "header", may_not)
+    assert {one["name"] for one in get(client, "runs").json()} == {"digits", "new"}
+
+
 def test_points_are_kept_once(client, runs):
     made = post(client, "points", run="colour", name="smile", words="+3,9 -12").json()
     wanted = latents.resolve(latents.parse("+3,9 -12"), 100)
@@ -142,6 +154,28 @@ def test_the_nearest_are_the_nearest():
     assert found[0][1] == pytest.approx(exact[0], rel=1e-5)
     assert [distance for _, distance in found] == sorted(distance for _, distance in found)
     assert "all 300" in neighbours.measure
+
+
+def test_pictures_that_are_back_are_found_again(runs, monkeypatch):
+    from dcgan import data
+    from dcgan.errors import UserError
+
+    def gone(config):
+        raise UserError("pics: there is no such folder")
+
+    client, picture = (
+        TestClient(server.application(Library(runs)), base_url="http://localhost:8421"),
+        bytes(16 * 16 * 3),
+    )
+    monkeypatch.setattr(Neighbours, "of", gone)
+    said = post(client, "nearest", picture, run="colour").json()
+    assert said == {
+        "nearest": [],
+        "measure": "The nearest training pictures cannot be shown: pics: there is no such folder.",
+    }
+    stored = Neighbours(data.open(np.zeros((9, 16, 16, 3), np.uint8)))
+    monkeypatch.setattr(Neighbours, "of", lambda config: stored)
+    assert len(post(client, "nearest", picture, run="colour").json()["nearest"]) == 6
 
 
 def test_algorithm_1_goes_as_training_does(trained):

@@ -1,16 +1,22 @@
 """A run's directory is followed as it grows, and the page is told what changed, whatever happens to the files."""
 
+import dataclasses
 import json
 import os
 import random
+import sys
 
 import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the extra `studio` is not installed")
 
-from dcgan import files
+from starlette.testclient import TestClient
+
+from dcgan import checkpoint, files
+from dcgan.folder import Folder
 from dcgan.logbook import LONGEST, Log
+from dcgan.studio import server
 from dcgan.studio.control import Trainings
 from dcgan.studio.follow import CURVES, Followed
 from dcgan.studio.library import Library
@@ -77,6 +83,18 @@ def test_what_is_no_number_is_null():
     series = Series("a")
     series.add(np.array([[1, np.nan], [2, 0.123456789], [3, np.inf]]))
     assert series.since(1) == {"from": 1, "step": [2, 3], "a": {"mean": [0.12346, None]}}
+
+
+def test_a_gap_stays_as_small_as_it_is():
+    rows = np.column_stack([np.arange(8 * MOST), np.ones((8 * MOST, 2))])
+    rows[100, 1] = rows[800:816, 1] = np.nan
+    series = Series("a", "b")
+    for at in range(0, len(rows), 300):
+        series.add(rows[at : at + 300])
+    said = series.since(0)
+    assert series.width == 8
+    assert [i for i, mean in enumerate(said["a"]["mean"]) if mean != 1] == [100, 101]  # where nothing is known
+    assert {*said["b"]["mean"]} == {1.0}
 
 
 # The log
@@ -215,6 +233,18 @@ def test_samples_as_they_come_go_and_are_drawn_anew(run, followed):
     assert samples.versions[1] == 2 * 10**12
 
 
+def test_samples_that_cannot_be_listed_may_be_later(run, followed, monkeypatch):
+    (run / "samples/000050.png").write_bytes(b"x")
+    os.utime(run / "samples", (1e9, 1e9))  # long settled
+    with monkeypatch.context() as patch:
+        for error in (FileNotFoundError, PermissionError):  # it has just gone; one may not look
+            patch.setattr(os, "scandir", lambda path, error=error: (_ for _ in ()).throw(error(path)))
+            followed.look()
+            assert followed.samples.steps == []
+    followed.look()
+    assert followed.samples.steps == [50]
+
+
 # In brief
 
 
@@ -238,6 +268,45 @@ def test_what_the_list_says(run, followed, trained):
     (run / "config.json").write_text("{")
     assert followed.brief()["status"] == "damaged"
     assert "config.json" in followed.brief()["trouble"]
+
+
+ODD = {
+    "samples is a file": lambda two: (two / "samples").write_text("x"),
+    "its name": lambda two: two.rename(two.parent / os.fsdecode(b"caf\xe9")),
+    "its data's name": lambda two: (two / "config.json").write_text(
+        (two / "config.json").read_text().replace('"faces:48"', '"caf\\udce9"')
+    ),
+    "its seconds": lambda two: _last_with(two, seconds=float("nan")),
+    "its step": lambda two: _last_with(two, step=10**400),
+}
+
+
+def _last_with(run, **odd):
+    file = Folder(run).last
+    header, tensors = checkpoint.read(file)
+    checkpoint.write(file, tensors, dataclasses.replace(header, **odd))
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_run_does_not_hide_the_others(odd, run, trained):
+    two = run.parent / "two"
+    (two / "checkpoints").mkdir(parents=True)
+    for file in ("config.json", "checkpoints/last.safetensors"):
+        (two / file).write_bytes((trained / file).read_bytes())
+    if odd == "its name" and sys.platform != "linux":
+        pytest.skip("no folder can have such a name here")
+    ODD[odd](two)
+    client = TestClient(server.application(Library(run.parent)), base_url="http://localhost:8421")
+    told = client.get("/api/runs")
+    briefs = {brief["name"]: brief for brief in told.json()["runs"]}
+    assert briefs.pop("one")["status"] == "stopped"
+    (other,) = briefs.values()
+    damaged = {"its name": "rename it", "its seconds": "makes no sense", "its step": "makes no sense"}
+    assert other["status"] == ("damaged" if odd in damaged else "finished")
+    assert damaged.get(odd, "") in (other["trouble"] or "")
+    assert "one" in [one["name"] for one in client.get("/api/explore/runs").json()]
+    with client.websocket_connect("ws://localhost:8421/api/live") as line:
+        assert len(line.receive_json()["runs"]) == 2
 
 
 def test_a_single_run_is_a_library_of_its_own(run):
@@ -265,6 +334,21 @@ class Page:
             for name, values in given.items():
                 values = values["mean"] if isinstance(values, dict) else values
                 held[name] = held.get(name, [])[:start] + values
+
+
+def test_runs_that_are_trained_keep_their_places(run, trained, monkeypatch):
+    for name in ("two", "three", "four"):
+        (run.parent / name).mkdir()
+        (run.parent / name / "config.json").write_bytes((trained / "config.json").read_bytes())
+    watch = Watch(Library(run.parent), Trainings())
+    with files.lock(run / ".lock", "held"), files.lock(run.parent / "two/.lock", "held"):
+        for turn, last in enumerate(("one", "two", "one")):
+            for name in ("one", "two", "three", "four"):
+                write(run.parent / name, report(5 + turn))
+                when = 1e9 + {last: 9, "three": 5, "four": 6}.get(name, 0)
+                os.utime(run.parent / name / "log.jsonl", (when, when))
+            monkeypatch.setattr(watch, "_next", 0.0)
+            assert [brief["name"] for brief in watch.briefs()] == ["one", "two", "four", "three"]
 
 
 @pytest.mark.parametrize("seed", range(12))

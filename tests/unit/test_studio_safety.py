@@ -150,12 +150,27 @@ def test_without_the_token_nothing_is_answered(others):
 def test_the_token_becomes_a_cookie_that_scripts_cannot_read(others):
     answer = others.get(f"/?token={TOKEN}&a=b")
     assert (answer.status_code, answer.headers["location"]) == (303, "/?a=b")  # it is not left in the address
-    cookie = answer.headers["set-cookie"].lower()
-    assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    cookies = [cookie.lower() for cookie in answer.headers.get_list("set-cookie")]
+    assert all("httponly" in cookie for cookie in cookies)
+    # A browser brings the page's from a link in a mail too, and the other from our own page alone.
+    assert [re.search("path=[^;]+; samesite=.+", cookie)[0] for cookie in cookies] == [
+        "path=/; samesite=lax",
+        "path=/api/; samesite=strict",
+    ]
     assert others.get("/").text.endswith("the page")
     assert others.get("/api/runs").status_code == 200
     assert refused_socket(others) is None
+
+
+def test_another_sites_link_opens_the_page_alone(others):
+    """Over plain HTTP a browser tells nothing of the asking site: which cookies it brings must do."""
+    others.get(f"/?token={TOKEN}")
+    brought = {"cookie": f"{guard.COOKIE}-8421={TOKEN}"}
+    others.cookies.clear()
+    assert others.get("/", headers=brought).status_code == 200
+    for path in ("/api/runs", "/api/explore/directions?run=one"):
+        assert others.get(path, headers=brought).status_code == 401
+    assert refused_socket(others, **brought) == 1008
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "///evil.example"])
@@ -218,7 +233,7 @@ def test_our_own_page_may(client):
     assert refused_socket(client, origin=HERE) is None
 
 
-def test_what_browsers_say_of_the_asking_site_is_heard(client):
+def test_what_browsers_say_of_the_asking_site_is_heard(client, runs):
     for site in ("cross-site", "same-site"):
         assert client.get("/api/sample?run=one&step=0", headers={"sec-fetch-site": site}).status_code == 403
     followed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
@@ -227,6 +242,8 @@ def test_what_browsers_say_of_the_asking_site_is_heard(client):
     assert (
         client.post("/api/stop", json={"run": "one"}, headers=followed).status_code == 403
     )  # nor may a form do things
+    assert client.get("/api/explore/directions?run=one", headers=followed).status_code == 403  # nor a link
+    assert not (runs / "one/points.json").exists()
 
 
 def test_orders_are_json_and_said_to_be(client):

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,9 @@ from dcgan.errors import UserError
 from dcgan.folder import Folder
 
 PATIENCE = 30.0  # seconds for trainings to save when the studio ends
+
+_asked: set[tuple[Path, int, int | None]] = set()  # who was told to end: run, process, sitting
+_asking = threading.Lock()
 
 
 def stop(folder: Folder) -> None:
@@ -34,9 +38,26 @@ def stop(folder: Folder) -> None:
     if machine != platform.node():
         raise UserError(f"{folder.path}: it is trained on another machine, {machine}; stop it there")
     try:
-        os.kill(number, signal.SIGTERM)
+        _ask(folder, number)
     except OSError as error:
         raise UserError(f"{folder.path}: its training cannot be stopped from here ({error.strerror})") from None
+
+
+def _ask(folder: Folder, number: int) -> None:
+    """By the signal, and once: on a second one the trainer leaves at once, and what it was saving is lost."""
+    with _asking:
+        who = folder.path, number, _sitting(folder)
+        if who not in _asked:
+            os.kill(number, signal.SIGTERM)
+            _asked.add(who)
+
+
+def _sitting(folder: Folder) -> int | None:
+    """When its lock was last signed or given back, ns: a notebook trains a run again under the same number."""
+    try:
+        return os.stat(folder.lock_file).st_mtime_ns
+    except OSError:
+        return None
 
 
 class Trainings:
@@ -44,7 +65,7 @@ class Trainings:
 
     def __init__(self) -> None:
         self._running: dict[Path, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
-        self._trouble: dict[Path, str] = {}
+        self._trouble: dict[Path, tuple[str, int | None]] = {}  # and after which sitting
         self._lock = threading.Lock()
         atexit.register(self.end)  # however the studio ends
 
@@ -74,10 +95,14 @@ class Trainings:
             return folder.path in self._running
 
     def trouble(self, folder: Folder) -> str | None:
-        """What the last one said that did not go well."""
+        """What the last one said that did not go well, until the run is trained again, by whomever."""
         with self._lock:
             self._sweep()
-            return self._trouble.get(folder.path)
+            words, sitting = self._trouble.get(folder.path, (None, None))
+            if words and (folder.training() or _sitting(folder) != sitting):
+                del self._trouble[folder.path]
+                return None
+            return words
 
     def _sweep(self) -> None:
         for path, (process, said) in list(self._running.items()):
@@ -89,13 +114,16 @@ class Trainings:
                 said.seek(max(0, said.seek(0, 2) - 4096))
                 last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
             if code not in (0, 128 + signal.SIGTERM, -signal.SIGTERM):
-                self._trouble[path] = last.removeprefix("dcgan: ") or f"the training ended with exit code {code}"
+                words = last.removeprefix("dcgan: ") or f"the training ended with exit code {code}"
+                self._trouble[path] = words, _sitting(Folder(path))
 
     def end(self) -> None:
         """Have all of them save and end; wait for that."""
         with self._lock:
-            for process, _ in self._running.values():
-                process.terminate()
+            for path, (process, _) in self._running.items():
+                with suppress(OSError):  # it has just ended
+                    if process.poll() is None:
+                        _ask(Folder(path), process.pid)
             until = time.monotonic() + PATIENCE
             for process, said in self._running.values():
                 try:

@@ -4,6 +4,7 @@ The trainer knows nothing of this: files are looked at, twice a second while som
 appended is read. A log that was rewritten (a run that went on from an earlier save) is read anew.
 """
 
+import json
 import math
 import os
 import threading
@@ -41,26 +42,28 @@ class Samples:
     def look(self) -> None:
         try:
             changed = os.stat(self.path).st_mtime_ns
-        except OSError:
-            changed = 0
-        if changed == self._seen:
-            return
-        found: list[tuple[int, int]] = []
-        if changed and self.library.ours(self.path):
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    stem, dot, kind = entry.name.partition(".")
-                    if (dot, kind) == (".", "png") and stem.isascii() and stem.isdigit() and len(stem) <= 13:
-                        with suppress(FileNotFoundError):  # a run that goes on takes away what was drawn later
-                            about = entry.stat(follow_symlinks=False)
-                            found.append((int(stem), about.st_mtime_ns // 1_000_000))
-        found.sort()
+            if changed == self._seen:
+                return
+            found = self._found() if self.library.ours(self.path) else []
+        except OSError:  # not there, no folder, or not to be read: it may be at the next look
+            changed, found = 0, []
         steps, versions = [step for step, _ in found], [version for _, version in found]
         if steps[: len(self.steps)] != self.steps or versions[: len(self.versions)] != self.versions:
             self.epoch += 1
         self.steps, self.versions = steps, versions
         # Two changes may fall into one tick of the file system's clock: look again until that is over.
         self._seen = changed if time.time() - changed / 1e9 > SETTLED else 0
+
+    def _found(self) -> list[tuple[int, int]]:
+        found = []
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                stem, dot, kind = entry.name.partition(".")
+                if (dot, kind) == (".", "png") and stem.isascii() and stem.isdigit() and len(stem) <= 13:
+                    with suppress(FileNotFoundError):  # a run that goes on takes away what was drawn later
+                        about = entry.stat(follow_symlinks=False)
+                        found.append((int(stem), about.st_mtime_ns // 1_000_000))
+        return sorted(found)
 
 
 class Followed:
@@ -135,16 +138,28 @@ class Followed:
             self._pace.popleft()
 
     def brief(self) -> dict[str, Any]:
-        """What the list of runs says of it: little is read, and that again only when it changed."""
+        """What the list of runs says of it, in words that JSON can hold: one damaged run does not hide the others."""
+        name = self.name.encode(errors="backslashreplace").decode()
         try:
-            config = self._once(self.folder.config_file, lambda path: self.folder.config())
-            header = self._once(self.folder.last, checkpoint.read_header)
-            last = self._once(self.folder.log_file, self._last) or {}
-        except (UserError, Refused) as error:
-            what = str(error) if isinstance(error, UserError) else f"{self.name}: a part of it lies outside this folder"
-            return {"name": self.name, "status": "damaged", "trouble": what}
-        if config is None:  # it has just been taken away
-            return {"name": self.name, "status": "damaged", "trouble": f"{self.name}: it is not there any more"}
+            if name != self.name:
+                raise UserError(f"{name}: its folder's name is not UTF-8, which no address can say; rename it")
+            said = json.dumps(self._brief(), ensure_ascii=False, allow_nan=False)
+            return json.loads(said.encode(errors="replace"))  # a path of data may hold bytes that are no UTF-8
+        except UserError as error:
+            what = str(error)
+        except Refused:
+            what = f"{name}: a part of it lies outside this folder"
+        except (ValueError, OverflowError):  # NaN seconds, say
+            what = f"{name}: a number in its checkpoint makes no sense; delete {self.folder.last.name}, and train anew"
+        return {"name": name, "status": "damaged", "trouble": what}
+
+    def _brief(self) -> dict[str, Any]:
+        """Little is read, and that again only when it changed."""
+        config = self._once(self.folder.config_file, lambda path: self.folder.config())
+        header = self._once(self.folder.last, checkpoint.read_header)
+        last = self._once(self.folder.log_file, self._last) or {}
+        if config is None:
+            raise UserError(f"{self.name}: it is not there any more")  # it has just been taken away
         training = self.library.ours(self.folder.lock_file) and self.folder.training()
         saved = header.step if header else 0
         step = max(saved, int(last.get("step", 0))) if training else saved

@@ -3,7 +3,7 @@
 A page of another site must not reach the studio through the user's browser, though the browser stands on this
 machine. Against a name that is made to point here (DNS rebinding), the Host header must be an address or a name of
 this machine. Against other sites' requests and websockets, an Origin that is sent must be our own. An address that
-others can reach also needs a token, which becomes a cookie at the first visit.
+others can reach also needs a token, which becomes cookies at the first visit.
 """
 
 import hmac
@@ -79,13 +79,13 @@ class Guard:
         host = headers.get("host", "")
         if not self._knows(host):
             return PlainTextResponse("This studio is not known by that name.", 421)
-        if not self._same_site(headers, host, scope.get("method")):
+        if not self._same_site(headers, host, scope):
             return PlainTextResponse("Another site's page may not ask this studio.", 403)
         if self.token is not None:
             given = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get("token")
             if scope["type"] == "http" and given is not None and self._right(given):
                 return self._welcome(scope)
-            if not self._right(_cookie(headers, _cookie_name(scope))):
+            if not self._right(_cookie(headers, _cookie_name(scope, _is_api(scope)))):
                 return PlainTextResponse(
                     "A token is needed: open the address that `dcgan studio` printed, with its token.", 401
                 )
@@ -106,15 +106,16 @@ class Guard:
             return False
 
     @staticmethod
-    def _same_site(headers: Headers, host: str, method: str | None) -> bool:
+    def _same_site(headers: Headers, host: str, scope: Scope) -> bool:
         origin = headers.get("origin")
         if origin is not None and (origin == "null" or urlsplit(origin).netloc.lower() != host.lower()):
             return False
         # Browsers of today say it of each request; `none` is an address that was typed, or a bookmark. A link to the
-        # studio may be followed: its page is then opened, and the other site sees nothing of it.
+        # studio may be followed: its page is then opened, and the other site sees nothing of it. Not one to /api/,
+        # where an address can have a model loaded, and directions kept in its run.
         site, purpose = headers.get("sec-fetch-site"), (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
-        followed = method == "GET" and purpose == ("navigate", "document")
-        return site in (None, "same-origin", "none") or followed
+        followed = scope.get("method") == "GET" and purpose == ("navigate", "document")
+        return site in (None, "same-origin", "none") or (followed and not _is_api(scope))
 
     def _right(self, given: str | None) -> bool:
         return given is not None and hmac.compare_digest(given.encode(), (self.token or "").encode())
@@ -125,7 +126,11 @@ class Guard:
         # Of our own path: "//elsewhere/" would be another site.
         path = "/" + scope["path"].lstrip("/\\")
         response = RedirectResponse(path + (f"?{urlencode(query)}" if query else ""), 303)
-        response.set_cookie(_cookie_name(scope), self.token or "", httponly=True, samesite="strict", path="/")
+        # A `strict` one is kept back on the way from a link in a mail or a chat, and the page that we lead to would be
+        # refused; so the page's is `lax`. The strict one keeps other sites' links from /api/ where `_same_site` cannot:
+        # over plain HTTP a browser tells nothing of who leads here, but to loopback.
+        for api, path, site in ((False, "/", "lax"), (True, "/api/", "strict")):
+            response.set_cookie(_cookie_name(scope, api), self.token or "", httponly=True, samesite=site, path=path)
         return response
 
     async def _refuse(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,9 +194,13 @@ def _said(asked: Iterable) -> list[str]:
     return found
 
 
-def _cookie_name(scope: Scope) -> str:
+def _is_api(scope: Scope) -> bool:
+    return scope["path"].startswith("/api/")
+
+
+def _cookie_name(scope: Scope, api: bool) -> str:
     """Of this studio: a browser gives its cookies to all ports of a host."""
-    return f"{COOKIE}-{scope['server'][1]}"
+    return f"{COOKIE}-{scope['server'][1]}{'-api' if api else ''}"
 
 
 def _cookie(headers: Headers, name: str) -> str | None:

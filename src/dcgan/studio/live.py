@@ -44,7 +44,7 @@ class Watch:
             return self._followed.setdefault(name, Followed(self.library, name, folder))
 
     def briefs(self) -> list[dict[str, Any]]:
-        """Of all runs, those trained now first, then those that changed last."""
+        """Of all runs, those trained now first, by name, then those that changed last."""
         with self._lock:
             now = time.monotonic()
             if now < self._next:
@@ -55,7 +55,7 @@ class Watch:
             for name, folder in runs.items():
                 self._followed.setdefault(name, Followed(self.library, name, folder))
             found = [self._brief(self._followed[name]) for name in runs]
-            found.sort(key=lambda brief: (brief["status"] != "training", -(brief.get("reported") or 0), brief["name"]))
+            found.sort(key=_place)
             self._briefs = found
             self._next = time.monotonic() + max(EVERY / 2, 10 * (time.monotonic() - now))
             return found
@@ -66,6 +66,11 @@ class Watch:
         if brief["status"] in ("stopped", "finished") and self.trainings.starting(followed.folder):
             brief["status"] = "starting"
         return brief
+
+
+def _place(brief: dict[str, Any]) -> tuple[bool, float, str]:
+    training = brief["status"] == "training"  # these report in turn: by that, the list would not keep still
+    return not training, 0.0 if training else -(brief.get("reported") or 0.0), brief["name"]
 
 
 class Line:

@@ -23,8 +23,7 @@ class Series:
         self.epoch = next(_epochs)  # what was sent under another number no longer holds
         self.width, self.lines = 1, 0
         self._step = np.zeros(0)  # the last of each point's
-        self._count = np.zeros(0)
-        self._low = self._sum = self._high = np.zeros((0, len(self.columns)))
+        self._low = self._sum = self._high = self._count = np.zeros((0, len(self.columns)))
 
     def __len__(self) -> int:
         return len(self._step)
@@ -37,7 +36,9 @@ class Series:
         starts = np.flatnonzero(np.diff(place, prepend=-1))
         step = np.maximum.reduceat(rows[:, 0], starts)
         low, high = np.fmin.reduceat(rows[:, 1:], starts), np.fmax.reduceat(rows[:, 1:], starts)
-        total, count = np.add.reduceat(rows[:, 1:], starts), np.diff(starts, append=len(rows)).astype(float)
+        there = ~np.isnan(rows[:, 1:])  # a gap in one column is none in the others, nor in its neighbours
+        total = np.add.reduceat(np.where(there, rows[:, 1:], 0.0), starts)
+        count = np.add.reduceat(there.astype(float), starts)
         whole = len(self)
         if self.lines % self.width:  # the last point had room left
             whole -= 1
@@ -65,7 +66,7 @@ class Series:
     def since(self, start: int) -> dict[str, Any]:
         """From point `start` on: {"from", "step", column: {"low", "mean", "high"}}; null where there is none."""
         said: dict[str, Any] = {"from": start, "step": [int(step) for step in self._step[start:]]}
-        mean = self._sum / np.maximum(self._count, 1)[:, None]
+        mean = np.where(self._count > 0, self._sum / np.maximum(self._count, 1), np.nan)
         for i, name in enumerate(self.columns):
             parts = {"low": self._low, "mean": mean, "high": self._high}
             if self.width == 1:  # then all three are one

@@ -46,18 +46,20 @@ class Workbench:
         self.library = library
         self._opened: OrderedDict[tuple[str, int, int], Opened] = OrderedDict()  # by run, time written, size
         self._sessions: OrderedDict[str, Stepping] = OrderedDict()
-        self._neighbours: OrderedDict[tuple[str, str], Neighbours | UserError] = OrderedDict()
+        self._neighbours: OrderedDict[tuple[str, str], Neighbours] = OrderedDict()
         self._lock, self._preparing = threading.RLock(), threading.Lock()
 
     def runs(self) -> list[dict[str, Any]]:
         found = []
         for name, folder in self.library.runs().items():
             try:
+                name.encode()  # no address can say one that is not UTF-8
                 c, header = folder.config(), folder.header()
-            except UserError:  # one damaged run does not hide the others
+            except (UserError, OSError, UnicodeEncodeError):  # one damaged run does not hide the others
                 continue
             step = f"step {header.step:,}" if header else "nothing saved yet"
-            found.append({"name": name, "about": f"{c.data}, {step}", "ready": header is not None})
+            about = f"{c.data}, {step}".encode(errors="replace").decode()  # the data's path may be none either
+            found.append({"name": name, "about": about, "ready": header is not None})
         return found
 
     def about(self, run: str) -> dict[str, Any]:
@@ -114,13 +116,11 @@ class Workbench:
             if key not in self._neighbours:
                 try:
                     self._neighbours[key] = Neighbours.of(config)
-                except UserError as error:
-                    self._neighbours[key] = error
+                except UserError as error:  # not kept: it can be mended, and then one asks again
+                    return {"nearest": [], "measure": f"The nearest training pictures cannot be shown: {error}."}
                 while len(self._neighbours) > MODELS:
                     self._neighbours.popitem(last=False)
             neighbours = self._neighbours[key]
-        if isinstance(neighbours, UserError):
-            return {"nearest": [], "measure": f"The nearest training pictures cannot be shown: {neighbours}."}
         found = neighbours.nearest(picture, NEAREST)
         return {
             "nearest": [{"image": _png(one), "distance": distance} for one, distance in found],
