@@ -54,3 +54,10 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(("verb", "point"), [("sample", "0.5*12 + 0.5*40"), ("invert", "0.5*#NAME + 0.5*17")])
+def test_points_are_shown_as_they_are_typed(verb, point):
+    """Not as the emphasis that Markdown makes of two asterisks."""
+    shown = subprocess.run(command(verb, "--help"), capture_output=True, text=True, check=True).stdout
+    assert point in " ".join(shown.replace("│", " ").split())
