@@ -151,7 +151,8 @@ def entries(made: list[str]):
     def look(work: paper.Work):
         made.append("look")
         picture = work.model("faces").sample([0])[0]
-        figures = [Figure("good", 1.0, {}, "0", goal=0.5, ok=True), Figure("bad", 0.0, {}, "0", goal=0.5, ok=False)]
+        told = {"good": 1.0, "bad": 0.0}
+        figures = [Figure(name, value, {}, "0", goal=0.5, side="≥", ok=value > 0.5) for name, value in told.items()]
         found = Looked(subject="faces", found="a face", figures=figures)
         return found, {".png": images.png(picture)}
 
