@@ -37,7 +37,7 @@ SEED = 0
 
 def main() -> None:
     choose()
-    measure("two hours", chosen("features-choice"), 120, each=400, centres=1600)
+    measure("two hours", chosen("features-choice")["key"], 120, each=400, centres=1600)
 
 
 def choose() -> None:

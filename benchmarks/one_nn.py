@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from record import record, rows, workplace
+from record import chosen, record, workplace
 
 import dcgan
 from dcgan import data
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def seeds(*only: str) -> None:
-    best = min(rows("one-nn-choice"), key=lambda row: row["value"])
+    best = chosen("one-nn-choice", min)
     steps = TIMES * best["steps"]
     length = {"steps": steps, "threads": 1, "fade_from": steps // 2, "fade_to": steps}
     measure("an hour", best["key"], length, (50_000, 1_000_000), [int(seed) for seed in only] or range(3))

@@ -55,9 +55,9 @@ def rows(figure: str) -> list[dict[str, Any]]:
     return json.loads(file.read_text()) if file.exists() else []
 
 
-def chosen(figure: str, pick: Callable[..., Any] = max) -> str:
-    """The key of the best row that stands: of the most value, or of the least (`min`)."""
-    return pick(rows(figure), key=lambda row: row["value"])["key"]
+def chosen(figure: str, pick: Callable[..., Any] = max) -> dict[str, Any]:
+    """The best row that stands: of the most value, or of the least (`min`)."""
+    return pick(rows(figure), key=lambda row: row["value"])
 
 
 def machine() -> str:

@@ -107,8 +107,10 @@ def _write_each(
         pictures = (picture for chunk in model.stream([wanted[path] for path in paths]) for picture in chunk)
         return zip(paths, pictures, strict=True)
 
+    about = _recipe(model, run, [], off)
+
     def packed(path: Path, picture: np.ndarray) -> bytes:
-        return images.png(picture, _recipe(model, run, [str(wanted[path])], off))
+        return images.png(picture, about | {"dcgan:points": str(wanted[path])})
 
     there = [] if overwrite else [path for path in wanted if path.exists()]
     for path, picture in drawn(there):

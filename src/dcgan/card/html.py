@@ -14,9 +14,7 @@ from dcgan import images
 from dcgan.card.facts import Facts
 from dcgan.config import show_size
 from dcgan.console import clock
-from dcgan.export.public import kind
-
-COLOURS = {1: "grey", 3: "colour", 4: "colour with alpha"}
+from dcgan.export.public import COLOURS, kind
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --rule: #d8dee4; --paper: #fff; --good: #00704f;

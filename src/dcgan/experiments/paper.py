@@ -294,8 +294,7 @@ def _section(one: Mapping[str, Any], where: Path) -> str:
     for figure in one["figures"]:
         verdict = {None: None, True: "ok", False: "missed"}[figure["ok"]]
         beside = (figure["protocol"].get("control"), figure["protocol"].get("floor"), figure["paper"])
-        goal = None if figure["goal"] is None else result.goal(figure["goal"], figure["side"])
-        rows.append((figure["name"], figure["value"], goal, verdict, *beside))
+        rows.append((figure["name"], figure["value"], result.goal(figure["goal"], figure["side"]), verdict, *beside))
     shown = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
     head = "".join(f"<th>{COLUMNS[i]}</th>" for i in shown)
     body = "".join("<tr>" + "".join(_cell(row[i]) for i in shown) + "</tr>" for row in rows)

@@ -84,7 +84,7 @@ class Kept:
 def figure_in_words(figure: Figure) -> str:
     """`0.93 (goal ≥ 0.9, real pictures 0.99): ok`"""
     beside = (
-        ("goal", None if figure.goal is None else goal(figure.goal, figure.side)),
+        ("goal", goal(figure.goal, figure.side)),
         ("control", figure.control),
         ("real pictures", figure.floor),
         ("paper", figure.paper),
@@ -94,8 +94,8 @@ def figure_in_words(figure: Figure) -> str:
     return number(figure.value) + (f" ({', '.join(words)})" if words else "") + verdict
 
 
-def goal(bound: float, side: str) -> str:
-    return f"{side} {number(bound)}"
+def goal(bound: float | None, side: str) -> str | None:
+    return None if bound is None else f"{side} {number(bound)}"
 
 
 def number(value: float | str) -> str:

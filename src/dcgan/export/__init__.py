@@ -86,9 +86,9 @@ def export(
 def _taken(model: Model, run: Path, to: str, out: Path | None, single_file: bool, overwrite: bool) -> Exported:
     from dcgan.export import taking
 
-    made, difference = taking.page(model, single_file) if to == "page" else taking.web(model)
     if out is not None and out.suffix == ".html" and not single_file:
         raise UserError(f"--out {out}: it is a folder of files; name one, or add --single-file to --to page")
+    made, difference = taking.page(model, single_file) if to == "page" else taking.web(model)
     place = _place(model, run, out, "page.html" if single_file else to)
     done = _write({place / name: content for name, content in made.items()}, overwrite, difference)
     if to == "web":

@@ -16,7 +16,7 @@ import dcgan
 from dcgan import checkpoint, hub, images, run, sample
 from dcgan.config import Config
 from dcgan.errors import UserError
-from dcgan.export.public import kind, public
+from dcgan.export.public import COLOURS, kind, public
 from dcgan.sample import Model
 
 
@@ -99,7 +99,7 @@ def card(model: Model, repo: str, license: str | None = None, measured: str | No
     }
     what = kind(c)
     size = "x".join(map(str, c.size or ()))
-    colours = {1: "grey", 3: "colour", 4: "colour with alpha"}[c.channels or 3]
+    colours = COLOURS[c.channels or 3]
     conditional = f", of {c.classes} classes" if c.conditional else ""
     trained = (
         f"Imported from {model.header.origin}; how it was trained is not known here."
