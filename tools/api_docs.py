@@ -97,7 +97,8 @@ def _settings() -> str:
         rules = field.metadata
         if rules["hidden"]:
             continue
-        usual = "" if field.default is None else f"`{field.default!r}`"
+        held = PRESETS["default"].get(field.name, field.default)
+        usual = "" if held is None else f"`{held!r}`"
         allowed = ", ".join(f"`{one!r}`" for one in rules["among"]) or _bounds(rules["low"], rules["high"])
         name = f"`{field.name}`" + ("" if flag(field.name) == f"--{field.name}" else f", `{flag(field.name)}`")
         row = f"| {name} | {usual} | {allowed} | {rules['about'].replace('|', chr(92) + '|')} |"

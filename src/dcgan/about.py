@@ -53,7 +53,7 @@ def run(path: Path) -> dict[str, Any]:
         "best": min(folder.scores(), key=lambda line: line["score"], default=None),
         "files": {name: str(file) for name, file in there.items() if file and file.exists()},
         "config": {name: value for name, value in held.items() if name not in ("data", "fingerprint", "preset")},
-        "defaults": json.loads(Config().to_json()),
+        "defaults": json.loads(Config.build(c.preset).to_json()),
     }
 
 

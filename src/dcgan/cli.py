@@ -21,7 +21,7 @@ from cyclopts.exceptions import CycloptsError
 import dcgan
 from dcgan import config, usage, verbs
 from dcgan.config import Config
-from dcgan.console import Console
+from dcgan.console import Console, answer
 from dcgan.errors import UserError, printable
 from dcgan.usage import Json, Last, Number, Out, Overwrite, Quiet, Whole
 
@@ -88,13 +88,13 @@ def _shown(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _with_settings(*groups: str) -> Callable[[Callable], Callable]:
-    """Give a verb Config's settings (of these groups) as flags; those that were typed arrive as keywords."""
+def _with_settings(*names: str) -> Callable[[Callable], Callable]:
+    """Give a verb Config's settings (or these of them) as flags; those that were typed arrive as keywords."""
     types = typing.get_type_hints(Config)
     flags = []
     for field in _fields():
         rules, kind = field.metadata, types[field.name]
-        if groups and rules["group"] not in groups:
+        if names and field.name not in names:
             continue
         if field.name == "size":
             kind = str
@@ -184,7 +184,7 @@ def train(
 
         with run.enough_memory(plan.config):
             found = estimate.estimate(plan)
-        print(json.dumps(found.as_json()) if json_out else found.in_words())
+        answer(found, json_out)
         return
     beside = None
     if studio:
@@ -304,10 +304,7 @@ def sample(
         raise UserError(f"--nproc {nproc}: one process draws sheets and single files; add --shards FOLDER for millions")
     console = Console(quiet=quiet, stderr=json_out)
     done = draw.draw(run, asked, out, overwrite, console)
-    if json_out:
-        print(json.dumps(done.as_json()))
-    else:
-        console.say(done.in_words())
+    answer(done, json_out, console)
 
 
 @app.command
@@ -376,7 +373,7 @@ def info(run: Path, /, *, figure: Path | None = None, overwrite: Overwrite = Fal
     lines = about.run_in_words(found)
     if figure:
         lines.append(f"  figure       {figure}")
-    print("\n".join(lines))
+    Console().say("\n".join(lines))
 
 
 def _need_png(flag: str, path: Path) -> None:
@@ -396,7 +393,7 @@ def doctor(run: Path, /, *, json_out: Json = False) -> None:
     from dcgan import doctor as examination
 
     done = examination.examine(run)
-    print(json.dumps(done.as_json()) if json_out else done.in_words())
+    answer(done, json_out)
 
 
 @app.command
@@ -416,10 +413,7 @@ def card(
 
     console = Console(quiet=quiet, stderr=json_out)
     done = cards.make(run, out, overwrite, console)
-    if json_out:
-        print(json.dumps(done.as_json()))
-    else:
-        console.say(done.in_words())
+    answer(done, json_out, console)
 
 
 @app.command
@@ -444,15 +438,13 @@ def runs(folder: Path = Path("runs"), /, *, json_out: Json = False) -> None:
         print(json.dumps({"runs": found, "damaged": damaged}))
         return
     if not found and not damaged:
-        print(f"no runs in {folder} yet; begin with: dcgan train")
-    for line in about.runs_in_lines(found):
-        print(line)
-    for one in damaged:
-        print(f"damaged: {one['reason']}")
+        Console().say(f"no runs in {folder} yet; begin with: dcgan train")
+    for line in [*about.runs_in_lines(found), *(f"damaged: {one['reason']}" for one in damaged)]:
+        Console().say(line)
 
 
 @app.command
-@_with_settings("The pictures")
+@_with_settings(*config.PICTURES)
 def data(
     source: Annotated[str, Parameter(name="DATA")] = "faces",
     /,
@@ -501,6 +493,8 @@ def data(
             stream=chosen.stream,
             progress=progress,
         )
+    bad = sum(one.bad for one in report.skipped)
+    refused = bad > chosen.max_bad * (bad + report.images)
     if out:
         from dcgan import files, images
 
@@ -510,12 +504,17 @@ def data(
             overwrite,
         )
     if json_out:
-        print(json.dumps({"data": source, **about.pictures(report)}))
+        print(json.dumps({"data": source, **about.pictures(report), "refused": refused}))
         return
     lines = about.pictures_in_words(report)
     if out:
         lines.append(f"  sheet       {out}")
-    print("\n".join(lines))
+    if refused:
+        lines.append(
+            f"  too many    {bad} of {bad + report.images} cannot be read, more than --max-bad {chosen.max_bad:g} "
+            "allows: `dcgan train` would refuse"
+        )
+    Console().say("\n".join(lines))
 
 
 @app.command
@@ -560,7 +559,7 @@ def export(
     done = exporting.export(
         run, to, out, half=half, single_file=single_file, seeds=seeds, count=count, overwrite=overwrite, console=console
     )
-    print(json.dumps(done.as_json()) if json_out else done.in_words())
+    answer(done, json_out)
 
 
 @app.command(name="import")
@@ -585,7 +584,7 @@ def import_(
     from dcgan.export import importing
 
     done = importing.import_run(files, out, z)
-    print(json.dumps(done.as_json()) if json_out else done.in_words())
+    answer(done, json_out)
 
 
 @app.command
@@ -620,7 +619,7 @@ def push(
     from dcgan.export import publishing
 
     done = publishing.push(run, repository, license=license, measures=measures, private=private, overwrite=overwrite)
-    print(json.dumps(done.as_json()) if json_out else done.in_words())
+    answer(done, json_out)
 
 
 @app.command
@@ -690,10 +689,7 @@ def evaluate(
             kept.keep(done.of.folder, done.of.header.step, done)
         except UserError as error:  # what took minutes to measure is told all the same
             console.warn(str(error))
-    if json_out:
-        print(json.dumps(done.as_json()))
-    else:
-        console.say(done.in_words())
+    answer(done, json_out, console)
     if figure:
         files.write_new(figure, plots.neighbours(done.neighbours), overwrite)
 

@@ -66,7 +66,9 @@ class Config:
     # The pictures
     data: str = _picture("faces", "what it learns from", hidden=True, may_change=True)  # its fingerprint may not
     fingerprint: str = _picture("", "the prepared pictures' own key", hidden=True)
-    size: Size | None = _picture(None, "side in pixels, N or HxW; the data's own size by default")
+    size: Size | None = _picture(
+        None, "side in pixels, N or HxW, 4 to 7 times a power of two; the data's own by default"
+    )
     channels: int | None = _picture(
         None, "1 grey, 3 colour, 4 colour with alpha; as the data has it by default", among=(1, 3, 4)
     )
@@ -222,10 +224,11 @@ class Config:
         """The preset's differences, then the given settings; an unknown name is a UserError with a suggestion."""
         if _typed("preset", preset) not in PRESETS:
             raise UserError(f"--preset {preset}: there is no such preset{suggest(preset, PRESETS)}")
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = {field.name: field.metadata["hidden"] for field in dataclasses.fields(cls)}
         for name in settings:
             if name not in known:
-                raise UserError(f"setting {name!r}: there is no such setting{suggest(name, known)}")
+                offered = [one for one, hidden in known.items() if not hidden]
+                raise UserError(f"setting {name!r}: there is no such setting{suggest(name, offered)}")
         chosen = {"preset": preset, **PRESETS[preset], **settings}
         if "lr" in settings and "lr_D" not in settings:
             chosen["lr_D"] = None  # a rate that is asked for is both players'

@@ -11,12 +11,13 @@ report each of its turns. No thread runs: data are prepared in child processes, 
 """
 
 import contextlib
+import json
 import os
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from dcgan.errors import printable
 
@@ -212,6 +213,22 @@ class Console:
             self._bar.say(text)
         else:
             print(text, file=stream, flush=True)
+
+
+class Told(Protocol):
+    """What a command found."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+    def in_words(self) -> str: ...
+
+
+def answer(found: Told, json_out: bool, console: Console | None = None) -> None:
+    """In words; or as the one object that stdout is for under --json."""
+    if json_out:
+        print(json.dumps(found.as_json()))
+    else:
+        (console or Console()).say(found.in_words())
 
 
 class DataProgress:

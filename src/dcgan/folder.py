@@ -147,10 +147,7 @@ class Folder:
     def finished(self) -> bool:
         """Whether the run has come to the end that its config names."""
         header = self.header()
-        if header is None:
-            return False
-        config = self.config()
-        return header.step >= config.steps if config.steps else header.seconds >= 60 * (config.minutes or 0)
+        return header is not None and header.reached(self.config())
 
     def training(self) -> bool:
         """Whether a process is training it now."""

@@ -82,6 +82,11 @@ class Plan:
     warm: Path | None = None  # the checkpoint to take weights from
     begun: str | None = None  # what was named for that: a run, a checkpoint, hf:owner/name
 
+    def reached(self) -> bool:
+        """Whether the run has come to its end already."""
+        header = self.folder.header()
+        return header is not None and header.reached(self.config)
+
 
 def plan(
     source: Any = None,

@@ -172,11 +172,12 @@ class Model:
 
 
 def _several(points: Points) -> Sequence[int | str | latents.Point] | np.ndarray:
-    return [points] if isinstance(points, (int, np.integer, str, latents.Point)) else points
+    return points if isinstance(points, (Sequence, np.ndarray)) and not isinstance(points, str) else [points]
 
 
 def _point(given: int | str | latents.Point) -> latents.Point:
-    if isinstance(given, (int, np.integer)):  # -3 is no seed, whereas "-3" are words: seed 3 turned round
+    # -3 is no seed, whereas "-3" are words: seed 3 turned round; and True is no number here
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
         if not 0 <= given <= latents.MAX_SEED:
             raise UserError(f"seed {given}: it must be a whole number from 0 to {latents.MAX_SEED}")
         return latents.Point((latents.Term(1.0, (int(given),)),))

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from dcgan.console import Console
+from dcgan.console import Console, answer
 from dcgan.errors import UserError
 from dcgan.usage import Json, Last, Out, Overwrite, Positive, Quiet, Seed, Whole
 
 if TYPE_CHECKING:
-    from dcgan.experiments.result import Kept
     from dcgan.folder import Folder
     from dcgan.sample import Model
 
@@ -31,14 +30,14 @@ def _verb(function: Callable) -> Callable:
 
 
 def _begin(
-    name: str, run: Path, out: Path | None, json_out: bool, quiet: bool, last: bool = False
+    name: str, run: Path, out: Path | None, overwrite: bool, json_out: bool, quiet: bool, last: bool = False
 ) -> "tuple[Model, Console]":
     """The run, and where to speak. A place where the picture cannot go is told before anything is computed."""
     from dcgan import sample
     from dcgan.experiments import result
 
     model = sample.load(run, last=last)
-    result.place(name, model.folder, out)
+    result.place(name, model.folder, out, overwrite)
     return model, Console(quiet=quiet, stderr=json_out)
 
 
@@ -61,14 +60,7 @@ def _end(
     from dcgan.experiments import result
 
     drawn = {".png": experiment.figure(found)} | _given(**{".webp": animation})
-    _show(result.keep(found, drawn, folder, out, overwrite), json_out, console)
-
-
-def _show(kept: "Kept", json_out: bool, console: Console) -> None:
-    if json_out:
-        print(json.dumps(kept.as_json()))
-    else:
-        console.say(kept.in_words())
+    answer(result.keep(found, drawn, folder, out, overwrite), json_out, console)
 
 
 @_verb
@@ -99,7 +91,7 @@ def walk(
     """
     from dcgan.experiments import walk as experiment
 
-    model, console = _begin("walk", run, out, json_out, quiet, last)
+    model, console = _begin("walk", run, out, overwrite, json_out, quiet, last)
     found = experiment.compute(model, points or (), console=console, **_given(steps=steps))
     _end(experiment, found, model.folder, out, overwrite, json_out, console, experiment.animation(found))
 
@@ -137,7 +129,7 @@ def epochs(
     """
     from dcgan.experiments import epochs as experiment
 
-    model, console = _begin("epochs", run, out, json_out, quiet)
+    model, console = _begin("epochs", run, out, overwrite, json_out, quiet)
     try:
         numbers = [int(part) for part in passes.split(",")]
     except ValueError:
@@ -177,7 +169,7 @@ def neighbours(
     """
     from dcgan.experiments import neighbours as experiment
 
-    model, console = _begin("neighbours", run, out, json_out, quiet, last)
+    model, console = _begin("neighbours", run, out, overwrite, json_out, quiet, last)
     found = experiment.compute(model, data, held_out=held_out, console=console, **_given(count=count))
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
@@ -216,7 +208,7 @@ def combine(
     """
     from dcgan.experiments import combine as experiment
 
-    model, console = _begin("combine", run, out, json_out, quiet, last)
+    model, console = _begin("combine", run, out, overwrite, json_out, quiet, last)
     found = experiment.compute(model, points or (), find or (), console=console, **_given(means=means))
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
@@ -252,7 +244,7 @@ def turn(
     """
     from dcgan.experiments import turn as experiment
 
-    model, console = _begin("turn", run, out, json_out, quiet, last)
+    model, console = _begin("turn", run, out, overwrite, json_out, quiet, last)
     found = experiment.compute(model, what or (), console=console, **_given(pairs=pairs))
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
@@ -286,7 +278,7 @@ def forget(
     """
     from dcgan.experiments import forget as experiment
 
-    model, console = _begin("forget", run, out, json_out, quiet, last)
+    model, console = _begin("forget", run, out, overwrite, json_out, quiet, last)
     found = experiment.compute(model, what, boxes=boxes, console=console)
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
@@ -336,19 +328,22 @@ def invert(
         raise UserError(f"--remove {remove}: a picture is named too; do one and then the other")
     if remove is not None:
         Folder.of(run).remove_point(remove)
-        print(json.dumps({"removed": remove}) if json_out else f"{run}: #{remove} is taken out")
+        if json_out:
+            print(json.dumps({"removed": remove}))
+        else:
+            console.say(f"{run}: #{remove} is taken out")
         return
     if image is None:
         raise UserError("IMAGE: it is missing; write dcgan invert RUN IMAGE, or --remove NAME")
     model = sample.load(run, last=last)
     point = experiment.check_name(model, image, name, overwrite)
-    path = result.place(f"invert-{point}", model.folder, out)
+    path = result.place(f"invert-{point}", model.folder, out, overwrite)
     found = experiment.compute(
         model, image, point, label=draw.class_number(model, class_), steps=steps, console=console
     )
     kept = result.keep(found, {".png": experiment.figure(found)}, model.folder, path, overwrite or out is None)
     experiment.keep(model, found)
-    _show(kept, json_out, console)
+    answer(kept, json_out, console)
 
 
 @_verb
@@ -380,7 +375,7 @@ def filters(
     from dcgan.experiments import filters as experiment
     from dcgan.experiments import pictures
 
-    model, console = _begin("filters", run, out, json_out, quiet, last)
+    model, console = _begin("filters", run, out, overwrite, json_out, quiet, last)
     found = experiment.compute(model, pictures.of_run(model, data, console), seed or 0, console)
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
@@ -432,7 +427,7 @@ def classify(
     from dcgan.experiments import classify as experiment
     from dcgan.experiments import pictures
 
-    model, console = _begin("classify", run, out, json_out, quiet, last)
+    model, console = _begin("classify", run, out, overwrite, json_out, quiet, last)
     train = pictures.of_run(model, data, console)
     unseen = pictures.unseen(model, data or model.config.data, test, "--test", console)
     found = experiment.compute(
@@ -479,7 +474,7 @@ def one_nn(
     from dcgan.experiments import one_nn as experiment
     from dcgan.experiments import pictures
 
-    model, console = _begin("one-nn", run, out, json_out, quiet, last)
+    model, console = _begin("one-nn", run, out, overwrite, json_out, quiet, last)
     judge = pictures.unseen(model, model.config.data, test, "--test", console)
     learned = pictures.of_run(model, None, console) if real else None
     found = experiment.compute(model, judge, real=learned, console=console, **_given(count=count))
@@ -519,7 +514,7 @@ def dedup(
     from dcgan.experiments import result
 
     console = Console(quiet=quiet, stderr=json_out)
-    out = result.place("dedup", None, Path("dedup.png") if out is None else out)
+    out = result.place("dedup", None, Path("dedup.png") if out is None else out, overwrite)
     with console.data_progress() as progress:
         dataset = pictures.open(data, size=size, progress=progress)
     found = experiment.compute(dataset, console=console, **_given(steps=steps, seed=seed))
@@ -625,7 +620,4 @@ def paper(
     ours = Path("runs") / f"paper-{side}{'-quick' if quick else ''}"
     where = out or (ours if run is None else run / "experiments" / "paper")
     done = experiment.make(where, own=run, size=side, quick=quick, console=console)
-    if json_out:
-        print(json.dumps(done.as_json()))
-    else:
-        console.say(done.in_words())
+    answer(done, json_out, console)

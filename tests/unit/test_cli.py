@@ -227,6 +227,26 @@ def test_info_as_json(cli, run):
     assert all((run.parent.parent / file).is_file() for file in found["files"].values())
 
 
+def test_what_a_run_is_called_cannot_write_to_the_terminal(cli, run):
+    """A run may come from someone else, and a folder's name may be no text."""
+    folder = Folder(run)
+    for name, shown in (("x\x1b]0;owned\x07", "x\\x1b]0;owned\\x07"), ("caf\udce9", "caf\\udce9")):
+        folder.config_file.write_text(folder.config().replace(data=name).to_json())
+        for words in (["info", "runs/faces"], ["runs"]):
+            found = cli(*words)
+            assert found.code == 0
+            assert shown in found.out
+            assert name not in found.out
+
+
+def test_info_of_a_default_run_names_only_what_was_chosen(cli, tmp_path):
+    out = tmp_path / "run"
+    assert cli("train", FACES, "--size", 8, "--steps", 1, "--threads", 1, "--quiet", "--out", out).code == 0
+    line = next(line for line in cli("info", out).out.splitlines() if line.startswith("  settings"))
+    assert line.startswith("  settings     size 8x8, channels 3")
+    assert not {"lr", "lr_D", "m", "width", "ema"} & set(line.replace(",", " ").split())
+
+
 def test_info_of_classes(cli, classes):
     assert one_object(cli("info", classes, "--json").out)["classes"] == [str(digit) for digit in range(10)]
 
@@ -320,7 +340,26 @@ def test_data_in_words(cli, pictures):
         "  classes     cats 2, dogs 1",
         "  skipped     animals/notes.md: not a picture",
         "  skipped     animals/cats/3.png: text, not a picture",
+        "  too many    1 of 4 cannot be read, more than --max-bad 0.1 allows: `dcgan train` would refuse",
     ]
+    assert "too many" not in cli("data", "animals", "--size", 16, "--quiet", "--max-bad", 0.25).out
+
+
+def test_a_run_among_its_pictures_is_none_of_them(cli, pictures, monkeypatch):
+    """`cd photos; dcgan train .` leaves runs/ there: the same command goes on, and no sheet becomes a picture."""
+    monkeypatch.chdir(pictures)
+    (pictures / "cats/3.png").unlink()
+    words = ["train", ".", *flags(TINY | {"m": 2}), "--quiet"]
+    assert cli(*words, "--steps", 1).code == 0
+    assert len(list(Folder("runs/animals-8").samples.iterdir())) == 2
+    again = cli(*words, "--steps", 2)
+    assert (again.code, again.err) == (0, "")
+    assert Folder("runs/animals-8").header().step == 2
+    found = one_object(cli("data", ".", "--size", 8, "--json").out)
+    assert (found["images"], found["classes"]) == (3, {"cats": 2, "dogs": 1})
+    assert {"path": "./runs/animals-8", "reason": "a run of dcgan's"} in (
+        one_object(cli("data", ".", "--size", 16, "--json").out)["skipped"]
+    )
 
 
 def test_data_as_json(cli, pictures):
@@ -329,6 +368,7 @@ def test_data_as_json(cli, pictures):
     assert tree(pictures) == before
     assert (found["images"], found["size"], found["channels"]) == (3, [16, 16], 3)
     assert found["classes"] == {"cats": 2, "dogs": 1}
+    assert found["refused"]
     assert found["skipped"] == [
         {"path": "animals/notes.md", "reason": "not a picture"},
         {"path": "animals/cats/3.png", "reason": "text, not a picture"},

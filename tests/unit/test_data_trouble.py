@@ -90,7 +90,6 @@ GOOD: dict[str, bytes] = {
     "no-suffix": JPEG,
     "png-called.jpg": PNG,
     "jpeg-called.txt": JPEG,
-    ".hidden.png": PNG,
     "one-pixel.png": saved(RGB.crop((0, 0, 1, 1)), "PNG"),
     "a-line.png": saved(RGB.resize((3000, 1)), "PNG"),
     "with space & 'quotes' \"double\".png": PNG,
@@ -147,20 +146,25 @@ def listed(report: data.Report, folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_trouble(folder: Path, workers: int) -> None:
     others = {
-        "notes.md": b"# notes",
-        "Thumbs.db": b"\xd0\xcf\x11\xe0",
-        ".DS_Store": b"\0\0\0\1Bud1",
-        "._plain.jpg": b"\0\5\x16\7",
+        "notes.md": (b"# notes", "not a picture"),
+        "Thumbs.db": (b"\xd0\xcf\x11\xe0", "not a picture"),
+        ".DS_Store": (b"\0\0\0\1Bud1", "hidden"),
+        "._plain.jpg": (b"\0\5\x16\7", "hidden"),
+        ".hidden.png": (PNG, "hidden"),
     }
-    for name, content in others.items():
+    for name, (content, _) in others.items():
         (folder / name).write_bytes(content)
+    for name in (".thumbnails", "deep/@eaDir"):
+        (folder / name).mkdir()
+        (folder / name / "plain.png").write_bytes(PNG)
+        others[name] = (PNG, "hidden")
     special = _links(folder)
     report = data.scan(folder, size=16, workers=workers)
     found = listed(report, folder)
     names = [os.path.relpath(name, folder) for name in report.dataset.names or []]
     assert names == sorted([*GOOD, *special.pop("good")])
     assert report.images == len(names)
-    for name, (_, reason) in {**BAD, **special, **dict.fromkeys(others, (b"", "not a picture"))}.items():
+    for name, (_, reason) in {**BAD, **special, **others}.items():
         assert name in found, name
         why = found.pop(name)
         assert any(word in why for word in reason.split("|")), f"{name}: {why}"

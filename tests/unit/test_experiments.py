@@ -327,6 +327,32 @@ def test_a_walk_of_another_picture_at_each_step_does_not_pass():
     assert small.ok is False
 
 
+class Classed(Smooth):
+    """Its class is a seventh of its brightness."""
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        assert y is not None
+        return (y[:, None, None, None] / 7 + super().forward(z) / 100).float()
+
+
+@pytest.mark.parametrize(
+    ("points", "label", "names"),
+    [(("3", "5"), 3, ("3 @3", "5 @3")), (("3", "5@1"), 1, ("3 @1", "5 @1")), (("3@6", "4 @6"), 6, ("3 @6", "4 @6"))],
+)
+def test_a_walk_of_a_conditional_run_is_of_one_class_and_says_which(points, label, names):
+    run = model(Classed(), conditional=True, classes=7)
+    found = walk.compute(run, points, steps=4, extractor=pixels)
+    assert found.points == names
+    assert found.figures[0].protocol["points"] == list(names)
+    assert [frame.tolist() for frame in found.frames[::4]] == [picture.tolist() for picture in run.sample(names)]
+    assert abs(found.frames / 127.5 - 1 - label / 7).max() < 0.02
+
+
+def test_a_walk_does_not_go_from_class_to_class():
+    with pytest.raises(UserError, match="--point: classes 1 and 2 are named, and there is no way"):
+        walk.compute(model(Classed(), conditional=True, classes=7), ("3@1", "4@1", "5@2"), extractor=pixels)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -142,10 +142,14 @@ def test_a_table_and_going_on_with_it(tmp_path, monkeypatch, cli):
     def again(*_):
         pytest.fail("it was trained, or judged, again")
 
-    monkeypatch.setattr(guidelines.run, "train", again)
-    monkeypatch.setattr(guidelines, "evaluate", again)
-    assert cli(*words, "--json").json == found
-    assert (where / "guidelines.png").read_bytes() == drawn
+    with monkeypatch.context() as patch:
+        patch.setattr(guidelines.run, "train", again)
+        patch.setattr(guidelines, "evaluate", again)
+        assert cli(*words, "--json").json == found
+        assert (where / "guidelines.png").read_bytes() == drawn
     other = cli(*words, "--preset", "tutorial")
     assert other.code == 2
     assert "width: the checkpoint has 32, you asked for 64" in other.err
+    longer = cli(*[3 if word == 2 else word for word in words], "--json").json  # trained on, and judged anew
+    assert [one["steps"] for one in longer["runs"]] == [3, 3]
+    assert longer["runs"][0]["fid"] != found["runs"][0]["fid"]

@@ -210,9 +210,10 @@ def _walk(f: Facts) -> str:
     if f.walk is None:
         return ""
     rows = "".join(f"<span>{i} to {i + 1}</span>{_strip(row)}" for i, row in enumerate(f.walk))
+    alike = f", all as class {escape(f.classes[0])}" if f.config.conditional and f.classes else ""
     return (
-        f'<h2>A walk</h2><figure><div class="strips">{rows}</div><figcaption>From seed to seed in equal steps. A '
-        "network that had learned pictures by heart would jump.</figcaption></figure>"
+        f'<h2>A walk</h2><figure><div class="strips">{rows}</div><figcaption>From seed to seed in equal steps{alike}. '
+        "A network that had learned pictures by heart would jump.</figcaption></figure>"
     )
 
 

@@ -137,13 +137,14 @@ def _plan(data: str, where: Path, settings: dict[str, Any], rule: str, seed: int
 def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> Judged:
     """Train it and judge it, or read what was found when that was done."""
     kept = plan.folder.path / "judged.json"
-    if not plan.folder.exists or not plan.folder.finished() or not kept.is_file():
+    if not plan.reached():
         console.say(f"{rule}, seed {seed}")
         if run.train(plan, console):
             raise KeyboardInterrupt
-        files.write_whole(kept, json.dumps(_judge(plan, count, console)).encode())
-    found = json.loads(kept.read_text())
-    if found.get("count") != count:
+    header = plan.folder.header()
+    assert header is not None
+    found = json.loads(kept.read_text()) if kept.is_file() else {}
+    if (found.get("count"), found.get("steps")) != (count, header.step):
         found = _judge(plan, count, console)
         files.write_whole(kept, json.dumps(found).encode())
     del found["count"]

@@ -37,7 +37,6 @@ from dcgan.experiments import (
     turn,
     walk,
 )
-from dcgan.folder import Folder
 from dcgan.metrics import truth
 from dcgan.metrics.reader import Reader
 from dcgan.metrics.subject import parsed
@@ -91,14 +90,14 @@ class Work:
         if self.only is not None:
             return self.only
         if name not in self._models:
-            folder = Folder(self.place / f"{name}-{self.size}")
-            if not (folder.exists and folder.finished()):
-                about = SETTINGS[name] | {"size": (self.size, self.size), "steps": self.effort.steps}
-                source = f"{PICTURES.get(name, name)}:{self.effort.pictures}"
-                plan = planning.plan(source, out=folder.path, settings=about, console=self.console)
-                if run.train(plan, self.console):
-                    raise KeyboardInterrupt
-            self._models[name] = sample.load(folder.path)
+            # a quick page's runs are of other pictures, and stay beside a whole one's
+            out = self.place / (f"{name}-{self.size}" + ("-quick" if self.effort == QUICK else ""))
+            about = SETTINGS[name] | {"size": (self.size, self.size), "steps": self.effort.steps}
+            source = f"{PICTURES.get(name, name)}:{self.effort.pictures}"
+            plan = planning.plan(source, out=out, settings=about, console=self.console)
+            if not plan.reached() and run.train(plan, self.console):
+                raise KeyboardInterrupt
+            self._models[name] = sample.load(out)
         return self._models[name]
 
     def reader(self, name: str) -> Reader:

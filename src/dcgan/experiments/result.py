@@ -121,7 +121,7 @@ def keep(
 
     In a run's folder the latest stands; a file of the user's, named with --out, is kept unless they said so.
     """
-    path = place(result.name, folder, out)
+    path = place(result.name, folder, out, True)
     held = {path.with_suffix(suffix): content for suffix, content in drawn.items()}
     about = path.with_suffix(".json")
     held[about] = (json.dumps(result.as_json(), indent=2) + "\n").encode()
@@ -144,11 +144,13 @@ def check_ours(folder: Path, name: str) -> None:
         raise UserError(f"--out {folder}: {there[0].name} is there already, and is none of ours; choose another folder")
 
 
-def place(name: str, folder: Folder | None, out: Path | None) -> Path:
+def place(name: str, folder: Folder | None, out: Path | None, overwrite: bool = False) -> Path:
     """Where the picture goes; asked before anything is computed, so that nothing is in vain."""
     if out is not None and out.suffix.lower() != ".png":
         raise UserError(f"--out {out}: the picture is written as PNG; give it a name that ends in .png")
     if out is not None:
+        for suffix in () if overwrite else (".png", ".json"):
+            files.check_new(out.with_suffix(suffix))
         return out
     if folder is None:
         raise UserError(f"--out: this model stands outside a run's folder; say where {name}.png should go")

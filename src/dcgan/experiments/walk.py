@@ -11,7 +11,7 @@ picture into the next, pixel by pixel: no path is smoother, so its steps are the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,14 +58,17 @@ def compute(
     if not 2 <= steps <= 1000:
         raise UserError(f"--steps {steps}: from one point to the next it must be 2 to 1,000 steps")
     z, labels = model.latents(points)
+    label = None if labels is None else _class(points, labels)
+    if label is not None:
+        points = tuple(str(replace(latents.parse(point), label=label)) for point in points)
     extractor = extractor or features.load("lite0")
     ends = zip(z, np.roll(z, -1, 0), strict=True)
     path = np.concatenate([latents.walk(a, b, steps, model.config.z) for a, b in ends])
     with console.progress("drawing", len(path)) as bar:
-        frames = _generate(model, path, labels)
+        frames = _generate(model, path, label)
         bar.update(len(path))
     remembered = np.concatenate([z, latents.draw(range(REMEMBERED), model.config.z_dim, model.config.z)])
-    memorised = _generate(model, remembered[_nearest(path, remembered)], labels)
+    memorised = _generate(model, remembered[_nearest(path, remembered)], label)
     told = []
     with console.progress("measuring steps", 3 * len(path)) as bar:
         for i, shown in enumerate((frames, memorised, _faded(frames, steps))):
@@ -111,8 +114,19 @@ def animation(found: Result) -> bytes:
     return images.animation(list(large), milliseconds=60, hold=60)
 
 
-def _generate(model: Model, z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    return model.generate(z, None if labels is None else np.repeat(labels[:1], len(z)))
+def _class(points: Sequence[str], labels: np.ndarray) -> int:
+    """A walk stays in one class: the one that is named, or the first point's. Between two there is no way."""
+    named = [point.label for point in map(latents.parse, points) if point.label is not None]
+    if len(set(named)) > 1:
+        raise UserError(
+            f"--point: classes {named[0]} and {next(one for one in named if one != named[0])} are named, and there is "
+            "no way from one to the other; give all points one class"
+        )
+    return int(named[0] if named else labels[0])
+
+
+def _generate(model: Model, z: np.ndarray, label: int | None) -> np.ndarray:
+    return model.generate(z, None if label is None else np.full(len(z), label))
 
 
 def _faded(frames: np.ndarray, steps: int) -> np.ndarray:

@@ -120,6 +120,7 @@ def _of_file(path: Path) -> str:
         if re.match(pattern, start, re.DOTALL):
             return reader
     raise UserError(
-        f"{path}: no kind of data that is known here; DATA is a folder of pictures, an archive of them, one of the "
-        "formats in `dcgan data --help`, or a built-in name: faces, rooms, numbers"
+        f"{path}: no kind of data that is known here; DATA is a folder of pictures, an archive (.zip, .tar), an array "
+        "(.npy, .npz), a table (.parquet), a list of pictures (.txt), a published set's file, or a name: faces, rooms, "
+        "numbers"
     )

@@ -1,6 +1,8 @@
 """A folder of pictures, flat or nested, with links in it; a sub-folder is a class. Or one picture.
 
 Where everything lies in one sub-folder, that is looked through. Every entry ends up as a picture or among the skipped.
+What a system hides there and what this program left there (a run's folder) are no pictures of the user's, and may come
+and go: they do not make the set another.
 """
 
 import os
@@ -15,6 +17,9 @@ from dcgan.errors import UserError
 
 from ..source import Files, Pictures, Skipped, Source
 from . import naming
+
+HIDDEN, RUN = "hidden", "a run of dcgan's"  # reasons of what may come and go
+THUMBNAILS = "@eaDir"  # what some network drives put beside pictures
 
 
 def read(path: Path, split: str | None = None) -> Source:
@@ -60,7 +65,7 @@ class Walk:
         self.names = [names[i] for i in order]
         stamps = np.array(self._stamps, dtype=np.int64).reshape(-1, 2)[order]
         self.skipped.sort(key=lambda one: one.path)
-        rest = (f"{one.path}: {one.reason}" for one in self.skipped)
+        rest = (f"{one.path}: {one.reason}" for one in self.skipped if one.reason not in (HIDDEN, RUN))
         self.identity = [naming.seal(self.names), naming.seal([stamps.tobytes().hex()]), naming.seal(rest)]
 
     def _enter(self, path: str, prefix: str) -> None:
@@ -87,7 +92,13 @@ class Walk:
     def _note(self, entry: os.DirEntry[str], prefix: str) -> bool:
         """Take note of one entry; whether it is a folder to enter now."""
         name = prefix + entry.name
+        if entry.name.startswith(".") or entry.name == THUMBNAILS:
+            self._skip(name, HIDDEN, bad=False)
+            return False
         try:
+            if entry.is_dir() and _is_run(entry.path):
+                self._skip(name, RUN, bad=False)
+                return False
             if entry.is_dir(follow_symlinks=False):
                 return True
             if entry.is_dir():
@@ -107,6 +118,10 @@ class Walk:
 
     def _skip(self, name: str, reason: str, bad: bool = True) -> None:
         self.skipped.append(Skipped(name, reason, bad))
+
+
+def _is_run(path: str) -> bool:
+    return all(os.path.isfile(os.path.join(path, name)) for name in ("config.json", "log.jsonl"))
 
 
 def _start(path: str) -> bytes:
