@@ -50,7 +50,7 @@ def main(words: Sequence[str] = ()) -> None:
             found[precision].append(train(precision, seed, asked.threads)["value"])
 
     def difference() -> dict[str, Any]:
-        from scipy.stats import t
+        from scipy.stats import t  # pyrefly: ignore[untyped-import]
 
         low, full = (found[precision] for precision in PRECISIONS)
         errors, freedom = apart(low, full)

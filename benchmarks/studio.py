@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def _slowed() -> dict[str, Any]:
     with _browser() as browser:
 
         @contextmanager
-        def page(run: Path) -> Iterator[None]:
+        def page(run: Path) -> Generator[None]:
             with _studio(folder) as (address, _):
                 shown = browser.new_page(viewport={"width": 1280, "height": 800})
                 shown.goto(f"{address}#/watch?runs={run.name}")
@@ -178,7 +178,7 @@ def _pairs(folder: Path, watch: Any) -> list[float]:
 
 
 @contextmanager
-def _studio(path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def _studio(path: Path) -> Generator[tuple[str, subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "dcgan", "studio", str(path), "--no-browser", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -190,7 +190,7 @@ def _studio(path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def _browser() -> Generator[Any]:
     from playwright.sync_api import sync_playwright
 
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -8,7 +8,7 @@ A file that is for use alone, imported or shared, holds `G_ema`, and `D` where t
 import io
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ def read_header(path: Path | str) -> Header:
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[BinaryIO]:
+def _opened(path: Path | str) -> Generator[BinaryIO]:
     try:
         with open(path, "rb") as file:
             yield file

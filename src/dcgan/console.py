@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from dcgan.errors import printable
@@ -181,7 +181,7 @@ class Console:
             self._write(f"warning: {text}", sys.stderr)
 
     @contextlib.contextmanager
-    def progress(self, what: str, total: float | None, unit: str = "") -> Iterator[Bar]:
+    def progress(self, what: str, total: float | None, unit: str = "") -> Generator[Bar]:
         """`total` None: it is not known how much there is."""
         bar = self._open(what, total, unit)
         try:

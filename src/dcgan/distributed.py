@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -152,7 +152,7 @@ def hand_out(message: bytes = b"") -> bytes:
 
 
 @contextmanager
-def _lost() -> Iterator[None]:
+def _lost() -> Generator[None]:
     """Whoever is waited for may have ended: torch raises a plain RuntimeError."""
     try:
         yield

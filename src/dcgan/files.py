@@ -5,7 +5,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import IO
@@ -66,7 +66,7 @@ def check_new(path: Path | str, content: bytes | None = None) -> None:
 
 
 @contextlib.contextmanager
-def all_or_none(wanted: Iterable[Path]) -> Iterator[None]:
+def all_or_none(wanted: Iterable[Path]) -> Generator[None]:
     """While these are written, in one folder: where one cannot be, those that are new are taken back."""
     new = [path for path in wanted if not os.path.lexists(path)]
     made = missing(new[0].parent) if new else []
@@ -94,7 +94,7 @@ def remove_empty(folders: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path | str, held: str, patience: float = 0.3) -> Iterator[None]:
+def lock(path: Path | str, held: str, patience: float = 0.3) -> Generator[None]:
     """Hold a file's lock, or raise `held` as a UserError; the system frees it when this process ends, anyhow.
 
     Patience, in seconds, outlasts someone who only asks whether it is held.

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +125,7 @@ def together(progress: Progress, stop: list[int]) -> Progress:
 
 
 @contextmanager
-def _held(folder: Folder) -> Iterator[None]:
+def _held(folder: Folder) -> Generator[None]:
     """Make a run's folder and hold it against other trainers; leave nothing where nothing was saved."""
     made = files.missing(folder.path)
     try:
@@ -147,7 +147,7 @@ _NO_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory"
 
 
 @contextmanager
-def enough_memory(config: Config) -> Iterator[None]:
+def enough_memory(config: Config) -> Generator[None]:
     """Where it is not, say so in a sentence. (torch's CPU allocator raises a plain RuntimeError.)"""
     try:
         yield
@@ -201,7 +201,7 @@ def set_precision(config: Config, state: State) -> None:
 
 
 @contextmanager
-def _stop_signals(console: Console) -> Iterator[list[int]]:
+def _stop_signals(console: Console) -> Generator[list[int]]:
     """Ctrl-C and SIGTERM finish the step and save; a second one leaves at once."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -241,7 +241,7 @@ class Watch:
         self._before, self._since = self.seconds, None
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Generator[None]:
         self.__exit__()
         yield
         self.__enter__()
@@ -501,7 +501,7 @@ class Session:
 
 
 @contextmanager
-def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G: bool = False) -> Iterator[tuple]:
+def statistics_for_use(config: Config, state: State, stream: data.Stream, only_G: bool = False) -> Generator[tuple]:
     """G_ema and D with batch norm's statistics for use, in float32: what samples, score, features and export see.
 
     G_ema's come from FIXED latents, D's from the run's first FIXED training pictures. They live in buffers that

@@ -8,6 +8,7 @@ The averaged generator draws, in float32, with the statistics that its checkpoin
 size: so a picture depends on nothing but its point. Not on its neighbours, the number asked for, or their order.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -180,7 +181,7 @@ def _point(given: int | str | latents.Point) -> latents.Point:
     if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
         if not 0 <= given <= latents.MAX_SEED:
             raise UserError(f"seed {given}: it must be a whole number from 0 to {latents.MAX_SEED}")
-        return latents.Point((latents.Term(1.0, (int(given),)),))
+        return latents.Point((latents.Term(1.0, (operator.index(given),)),))
     return given if isinstance(given, latents.Point) else latents.parse(str(given))
 
 

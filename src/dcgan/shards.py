@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def _write(flag: str, out: Path, about: dict[str, Any], count: int, row: int, ro
 
 
 @contextlib.contextmanager
-def _claimed(where: str, out: Path, about: dict[str, Any], count: int) -> Iterator[None]:
+def _claimed(where: str, out: Path, about: dict[str, Any], count: int) -> Generator[None]:
     """A folder of ours, or a new one, held against other commands, without what a killed process left there."""
     note, lock = out / ABOUT, out / ".lock"
     text = json.dumps(about, indent=2).encode()

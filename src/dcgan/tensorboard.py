@@ -9,7 +9,7 @@ back, so both say the same after every resume and recovery.
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,7 +51,7 @@ def writer(place: Path) -> Any:
 
 
 @contextmanager
-def observing(folder: Folder, begin: Callable[[Path], Any] = writer) -> Iterator[None]:
+def observing(folder: Folder, begin: Callable[[Path], Any] = writer) -> Generator[None]:
     """Write while the block trains; what comes last is written before it is left."""
     over = threading.Event()
     observer = Observer(folder, begin)

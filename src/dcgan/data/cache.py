@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from dcgan.errors import UserError
@@ -24,7 +24,7 @@ def home() -> Path:
 
 
 @contextlib.contextmanager
-def turn(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def turn(path: Path, waiting: Callable[[], None]) -> Generator[None]:
     """Hold path's lock; while another process has it, call `waiting` once and wait."""
     with writing(path.parent):
         pass
@@ -46,7 +46,7 @@ def turn(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Generator[None]:
     """Make the folder, and say it in one sentence where it or what goes into it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ class Child:
         self.memory, self.timeout = memory, timeout
         options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}  # Ctrl-C is ours to handle
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _START, json.dumps([str(place) for place in sys.path]), str(memory or 0)],
+            [sys.executable, "-c", _START, json.dumps(sys.path), str(memory or 0)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

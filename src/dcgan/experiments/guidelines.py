@@ -143,13 +143,13 @@ def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> J
             raise KeyboardInterrupt
     header = plan.folder.header()
     assert header is not None
-    found = json.loads(kept.read_text()) if kept.is_file() else {}
+    found: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
     if (found.get("count"), found.get("steps")) != (count, header.step):
         found = _judge(plan, count, console)
         files.write_whole(kept, json.dumps(found).encode())
     del found["count"]
-    pictures = sample.load(plan.folder.path, last=True).sample(range(SHOWN))
-    return Judged(rule, seed, **(found | {"findings": tuple(found["findings"])}), pictures=pictures)
+    found["findings"] = tuple(found["findings"])
+    return Judged(rule, seed, **found, pictures=sample.load(plan.folder.path, last=True).sample(range(SHOWN)))
 
 
 def _judge(plan: Plan, count: int, console: Console) -> dict[str, Any]:

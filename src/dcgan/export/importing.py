@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,7 +121,7 @@ def import_run(paths: Sequence[Path], out: Path | None = None, z: str = "normal"
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Folder]:
+def _whole(path: Path) -> Generator[Folder]:
     """A run's folder that is made aside and put in its place when all is in it."""
     if not Folder(path).vacant:
         raise UserError(f"--out {path}: something is there already, and nothing is overwritten; choose another folder")

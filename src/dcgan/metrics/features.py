@@ -19,7 +19,7 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -255,7 +255,7 @@ def _opened(path: Path, what: str, open_it: Callable[[], Any]) -> Any:
 
 
 @contextlib.contextmanager
-def _tensors_alone() -> Iterator[None]:
+def _tensors_alone() -> Generator[None]:
     """torch.export.load unpickles parts of a file, whatever they are, unless the environment forbids it; and it logs a
     traceback where a file is none of its own, which is said in a sentence here."""
     force, refuse = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"

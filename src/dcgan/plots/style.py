@@ -7,7 +7,7 @@ and Ito's, which colour-blind readers can tell apart.
 import contextlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _drawing = threading.Lock()  # matplotlib's settings belong to the whole process
 
 
 @contextlib.contextmanager
-def style() -> Iterator[None]:
+def style() -> Generator[None]:
     """The house style whatever the user's own matplotlibrc says, and theirs again afterwards."""
     import matplotlib
 

@@ -30,7 +30,7 @@ class Opinion:
 
 class Stepping:
     def __init__(self, config: Config):
-        if any(str(part).startswith("own:") for part in (config.loss, config.network, config.optimizer)):
+        if any(part.startswith("own:") for part in (config.loss, config.network, config.optimizer)):
             raise UserError("this run was trained with parts of its owner's own, which only their Python has")
         if config.network == "vae":
             raise UserError("this run was trained as an autoencoder, which is another algorithm; open one of a GAN")

@@ -8,7 +8,7 @@ import hashlib
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +186,7 @@ class Workbench:
         return folder
 
     @contextmanager
-    def _using(self, run: str) -> Iterator[Opened]:
+    def _using(self, run: str) -> Generator[Opened]:
         """The run's checkpoint as it is now; nobody else uses torch meanwhile."""
         from dcgan import sample
         from dcgan.export import explorable

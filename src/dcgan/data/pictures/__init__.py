@@ -9,6 +9,7 @@ Picture i of a seed is a function of (seed, i) alone: the same bytes in any batc
 takes the name as well. `CLASS` is the factor that labels the pictures where a label is wanted.
 """
 
+import operator
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -49,7 +50,7 @@ def render(name: str, factors: Mapping[str, Value | str], size: int) -> np.ndarr
 
 def draw(name: str, indices: Iterable[int], size: int, seed: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Pictures uint8 [N, size, size, 3], and each factor as an array [N] (continuous ones float32, the rest int64)."""
-    each = [factors_of(name, int(i), seed) for i in indices]
+    each = [factors_of(name, operator.index(i), seed) for i in indices]
     images = np.empty((len(each), size, size, 3), dtype=np.uint8)
     for image, values in zip(images, each, strict=True):
         image[:] = render(name, values, size)

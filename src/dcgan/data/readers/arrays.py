@@ -6,7 +6,7 @@ or floats in 0 to 1, -1 to 1 or 0 to 255 (which of them, the whole array decides
 
 import hashlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +165,7 @@ def _stream(path: Path, member: _Member, start: int, most: int) -> Iterator[np.n
 
 
 @contextmanager
-def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
+def _opened(path: Path, name: str) -> Generator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive, archive.open(name) as file:
         yield file
 

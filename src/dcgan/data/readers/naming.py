@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,7 @@ def one_of(what: object, split: str | None, splits: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def parsing(path: object, what: str) -> Iterator[None]:
+def parsing(path: object, what: str) -> Generator[None]:
     """A damaged file may make its parser raise anything: each is one sentence that names the file."""
     try:
         yield

@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def is_gzip(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def unzipped(path: Path) -> Iterator[gzip.GzipFile]:
+def unzipped(path: Path) -> Generator[gzip.GzipFile]:
     """The stream in a gzip file; its damage is told in one sentence."""
     try:
         with gzip.open(path) as stream:
