@@ -33,17 +33,18 @@ def record(figure: str, key: str, compute: Callable[[], dict[str, Any]], **about
     file = RESULTS / f"{figure}.json"
     found = next((row for row in rows(figure) if row["key"] == key), None)
     if found is None:
+        made_by = {"machine": machine(), "commit": commit()}  # before: the checkout may move on meanwhile
         found = {
             "key": key,
             "command": shlex.join(["python", os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
             **about,
             **compute(),
-            "machine": machine(),
-            "commit": commit(),
+            **made_by,
             "date": datetime.date.today().isoformat(),
         }
         with lock(workplace() / f"{figure}.lock", f"{file}: another script is writing it", patience=10):
-            write_whole(file, (json.dumps([*rows(figure), found], indent=2) + "\n").encode())
+            others = [row for row in rows(figure) if row["key"] != key]
+            write_whole(file, (json.dumps([*others, found], indent=2) + "\n").encode())
     shown = {name: found[name] for name in ("value", "goal", "ok") if name in found}
     print(f"{figure:<16} {key:<12} {json.dumps(shown)}", flush=True)
     return found

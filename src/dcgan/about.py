@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dcgan.config import Config
+from dcgan.config import COLOURS, Config, shown
 from dcgan.console import clock
 from dcgan.data import Report
 from dcgan.errors import printable
 from dcgan.folder import Folder
 
-COLOURS = {1: "grey", 3: "colour", 4: "colour and alpha"}
 MOST = 20  # skipped files named in words
 
 
@@ -76,8 +75,8 @@ def run_in_words(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"  score        {best['metric']} {best['score']:.4f} at its best, step {best['step']:,}")
     lines += [f"  finding      {_found(one)}" for one in found["findings"]]
     differences = {name: value for name, value in found["config"].items() if value != found["defaults"].get(name)}
-    shown = (f"{name} {_shown(value)}" for name, value in differences.items())
-    lines.append("  settings     " + (", ".join(shown) or "all default"))
+    chosen = (f"{name} {shown(value)}" for name, value in differences.items())
+    lines.append("  settings     " + (", ".join(chosen) or "all default"))
     return lines + [f"  {name:<12} {path}" for name, path in found["files"].items()]
 
 
@@ -156,12 +155,6 @@ def pictures_in_words(report: Report) -> list[str]:
 
 def _sides(size: Sequence[int]) -> str:
     return "x".join(map(str, size))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _sides(value) if isinstance(value, list) else str(value)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

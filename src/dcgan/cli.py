@@ -20,7 +20,7 @@ from cyclopts.exceptions import CycloptsError
 
 import dcgan
 from dcgan import config, usage, verbs
-from dcgan.config import Config
+from dcgan.config import Config, shown
 from dcgan.console import Console, answer
 from dcgan.errors import UserError, printable
 from dcgan.usage import Json, Last, Number, Out, Overwrite, Quiet, Whole
@@ -82,12 +82,6 @@ def _fields() -> list[dataclasses.Field]:
     return [field for field in dataclasses.fields(Config) if not field.metadata["hidden"]]
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "x".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
 def _with_settings(*names: str) -> Callable[[Callable], Callable]:
     """Give a verb Config's settings (or these of them) as flags; those that were typed arrive as keywords."""
     types = typing.get_type_hints(Config)
@@ -101,7 +95,7 @@ def _with_settings(*names: str) -> Callable[[Callable], Callable]:
         elif rules["among"]:
             kind = Literal[rules["among"]]  # pyrefly: ignore[invalid-literal]
         usual = config.PRESETS["default"].get(field.name, field.default)
-        about = rules["about"] + ("" if usual is None else f" [default: {_shown(usual)}]")
+        about = rules["about"] + ("" if usual is None else f" [default: {shown(usual)}]")
         read = usage.whole if kind in (int, int | None) else None
         flag = Parameter(name=config.flag(field.name), help=about, group=rules["group"], converter=read)
         flags.append(

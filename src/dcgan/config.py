@@ -23,6 +23,7 @@ from dcgan.errors import UserError, suggest
 Size = tuple[int, int]  # height, width in pixels
 # settings of data.open
 PICTURES = ("size", "channels", "fit", "background", "fast", "max_bad", "dedup", "dedup_by", "stream")
+COLOURS = {1: "grey", 3: "colour", 4: "colour with alpha"}  # by channels
 OWN = ("network", "loss", "optimizer")  # may be a Python object of the user's: recorded as "own:its_name"
 
 
@@ -373,6 +374,15 @@ def doublings(size: Size) -> int:
 def show_size(size: Size) -> str:
     """As it is typed: `64`, `96x64`."""
     return str(size[0]) if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+def shown(value: Any) -> str:
+    """A setting's value, in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (tuple, list)):
+        return show_size((value[0], value[1]))
+    return "none" if value is None else str(value)
 
 
 def check_size(size: Size, network: str = "dcgan") -> None:

@@ -54,9 +54,10 @@ class Finding(NamedTuple):
 class Data:
     """What the training pictures are like: drawn with replacement, so that a small set counts as what it is."""
 
-    def __init__(self, pictures: Callable[[np.ndarray], np.ndarray], total: int, count: int):
-        chosen = np.random.default_rng(0).integers(total, size=(GROUPS, count))
-        groups = [pictures(numbers) for numbers in chosen]
+    def __init__(self, pictures: Any, count: int):
+        """`pictures`: uint8 [N, H, W, C], an array or what is read as one."""
+        chosen = np.random.default_rng(0).integers(len(pictures), size=(GROUPS, count))
+        groups = [pictures[np.sort(numbers)] for numbers in chosen]
         self.diversity = float(np.mean([diversity(group) for group in groups]))
         self.checkerboard = float(np.mean([checkerboard(group) for group in groups]))
 
@@ -151,12 +152,12 @@ def no_number(step: int, seen: Line) -> Finding | None:
 
 def _D_won(reports: Sequence[Line]) -> str:
     last = reports[-WINDOW:]
-    if len(last) < WINDOW or np.median([report["loss_D"] for report in last]) > WON:
+    loss = np.median([report["loss_D"] for report in last])
+    if len(last) < WINDOW or loss > WON:
         return ""
     if np.median([lead(report) for report in last]) < 0.9:
         return ""
     # By the non-saturating loss G learns on, the more the less it fools D: on faces for 50,000 steps at 0.01 to 0.05.
-    loss = np.median([report["loss_D"] for report in last])
     lengths = [report["grad_G"] for report in reports if report.get("grad_G")]
     left = np.median(lengths[-WINDOW:]) / max(lengths) if lengths else 1.0
     if loss > OUTRIGHT and left >= GONE:

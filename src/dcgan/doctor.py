@@ -104,7 +104,13 @@ def examine(path: Path | str) -> Examination:
     if config.recover is False and any(one["name"] in (diagnosis.NO_NUMBER, diagnosis.COLLAPSE) for one in findings):
         advice.append("with --recover the same command goes back to a sound checkpoint of itself")
     return Examination(
-        str(folder.path), header.step if header else 0, _signs(reports, checks), findings, score, advice, enough
+        str(folder.path),
+        header.step if header else 0,
+        _signs(reports, checks, game=config.network != "vae"),
+        findings,
+        score,
+        advice,
+        enough,
     )
 
 
@@ -113,8 +119,9 @@ def _ended(line: Line, last: int) -> bool:
     return line["name"] == diagnosis.NO_NUMBER and line["step"] >= last
 
 
-def _signs(reports: Sequence[Line], checks: Sequence[Line]) -> dict[str, dict[str, Any]]:
-    """Medians over windows of reports, checks as they are; `worst` from the second check on: all begins as mush."""
+def _signs(reports: Sequence[Line], checks: Sequence[Line], game: bool) -> dict[str, dict[str, Any]]:
+    """Medians over windows of reports, checks as they are; `worst` from the second check on: all begins as mush.
+    Without a `game` of two (an autoencoder) there is no D that tells real from drawn."""
     signs: dict[str, dict[str, Any]] = {}
 
     def add(name: str, values: Sequence[tuple[int, float]], worst: Any, sound: str) -> None:
@@ -122,9 +129,8 @@ def _signs(reports: Sequence[Line], checks: Sequence[Line]) -> dict[str, dict[st
             at, value = worst(values, key=lambda pair: pair[1])
             signs[name] = {"now": values[-1][1], "worst": value, "at": at, "sound": sound}
 
-    windows = [
-        (reports[i - 1]["step"], reports[i - diagnosis.WINDOW : i]) for i in range(diagnosis.WINDOW, len(reports) + 1)
-    ]
+    ends = range(diagnosis.WINDOW, len(reports) + 1) if game else ()
+    windows = [(reports[i - 1]["step"], reports[i - diagnosis.WINDOW : i]) for i in ends]
     add("D's loss", [(at, float(np.median([r["loss_D"] for r in w]))) for at, w in windows], min,
         f"above {diagnosis.OUTRIGHT:g}")  # fmt: skip
     add("D's lead", [(at, float(np.median([diagnosis.lead(r) for r in w]))) for at, w in windows], max,

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from dcgan import algorithm, feed, layers, planning, run
+from dcgan.config import shown
 from dcgan.layers import Stage
 from dcgan.losses import LOSSES
 from dcgan.planning import Plan
@@ -58,7 +59,7 @@ class Estimate:
         config = self.plan.config
         held = json.loads(config.to_json())
         lines = [f"{self.plan.folder.path} would learn from {len(self.plan.dataset):,} pictures.", ""]
-        lines += [f"  {name.replace('_', '-'):<16} {_shown(value)}" for name, value in held.items()]
+        lines += [f"  {name.replace('_', '-'):<16} {shown(value)}" for name, value in held.items()]
         for name, stages in (("G", self.G), ("D", self.D)):
             total = sum(stage.parameters for stage in stages)
             lines += ["", f"{name}: {total:,} parameters"]
@@ -122,7 +123,3 @@ def _duration(minutes: float) -> str:
     if minutes < 2:
         return f"{60 * minutes:.0f} seconds"
     return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
-
-
-def _shown(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -13,7 +13,7 @@ import torch
 
 from dcgan import checkpoint, data, distributed, hub, networks
 from dcgan.algorithm import Optimizers
-from dcgan.config import PICTURES, PRESETS, Config, flag, show_size
+from dcgan.config import PICTURES, PRESETS, Config, flag, show_size, shown
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
@@ -214,16 +214,12 @@ def _same(folder: Folder, config: Config) -> None:
             f"{config.data}); choose another --out, or start from its weights with --from {folder.path}"
         )
     if changed:
-        shown = "; ".join(
-            f"{flag(name)[2:]}: the checkpoint has {_shown(was)}, you asked for {_shown(now)}"
+        words = "; ".join(
+            f"{flag(name)[2:]}: the checkpoint has {shown(was)}, you asked for {shown(now)}"
             for name, (was, now) in changed.items()
             if name != "fingerprint"
         )
-        raise UserError(f"{folder.path}: {shown}; leave that out to go on, or choose another --out")
-
-
-def _shown(value: Any) -> str:
-    return show_size(value) if isinstance(value, tuple) else str(value)
+        raise UserError(f"{folder.path}: {words}; leave that out to go on, or choose another --out")
 
 
 def _warm(warm: Path | str | None, folder: Folder | None) -> Path | None:

@@ -243,8 +243,10 @@ class Watch:
     @contextmanager
     def paused(self) -> Generator[None]:
         self.__exit__()
-        yield
-        self.__enter__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
 
 class Ill(Exception):
@@ -396,9 +398,7 @@ class Session:
         with statistics_for_use(self.config, self.state, self.stream, only_G=True) as (G, D):
             drawn = self.model(G).generate(z, labels)
             units = self.dead_units(G, D, z, None if labels is None else torch.from_numpy(labels))
-        self.real = self.real or diagnosis.Data(
-            lambda numbers: self.dataset.images[np.sort(numbers)], len(self.dataset), len(seeds)
-        )
+        self.real = self.real or diagnosis.Data(self.dataset.images, len(seeds))
         line = {"event": "check", "step": self.state.step, **self.real.check(drawn), **units}
         self.folder.write(**line)
         self.checks.append(line)

@@ -262,7 +262,7 @@ def forget(
     json_out: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Figure 6: find G's maps that draw windows, drop them, and draw rooms without.
+    """Figure 6: find what in G's maps draws windows, take it out, and draw rooms without.
 
     Parameters
     ----------

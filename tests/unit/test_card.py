@@ -228,7 +228,7 @@ def test_a_run_with_parts_of_its_maker_s_own(tmp_path):
     assert len(re.findall(r"<span>step \d+</span>", page)) == 2
 
 
-def test_copies_are_found():
+def test_copies_are_found(monkeypatch):
     """Of a generator that gives training pictures, grey levels moved by two: none of its samples is further away."""
     real = data.open(FACES, size=16)
     moved = np.clip(real.images[5:37].astype(int) + 2, 0, 255).astype(np.uint8)
@@ -237,6 +237,12 @@ def test_copies_are_found():
     assert found.median <= 2 < found.among_real
     assert np.abs(found.samples.astype(int) - found.training).max() <= 2
     assert (found.asked, found.among) == (32, 48)
+    monkeypatch.setattr(facts, "AMONG", 24)  # of all classes, where a set is sorted by class
+    again = facts._copies(thief, real)  # type: ignore[arg-type]
+    assert again.among == 24
+    assert again.samples.shape == found.samples.shape
+    assert {tuple(one.ravel()) for one in again.training} <= {tuple(one.ravel()) for one in real.images[::2]}
+    monkeypatch.undo()
     turned = SimpleNamespace(sample=lambda seeds: moved[:, :, ::-1], config=Config())
     assert facts._copies(turned, real).median > 2  # type: ignore[arg-type]
     turned.config = Config(mirror=True)

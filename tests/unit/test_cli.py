@@ -197,7 +197,7 @@ def test_info_in_words(cli, run):
     assert re.fullmatch(r"  speed        \d+ images/s; 0:\d\d of training so far", lines[3])
     if sys.platform != "win32":
         assert re.fullmatch(r"  memory       \d[\d,]* MiB at the peak", lines.pop(4))
-    assert lines[4].startswith("  settings     size 16x16, channels 3, width 4, m 8, ")
+    assert lines[4].startswith("  settings     size 16, channels 3, width 4, m 8, ")
     assert lines[5:] == [
         "  checkpoint   runs/faces/checkpoints/last.safetensors",
         "  samples      runs/faces/samples/000030.png",
@@ -243,7 +243,7 @@ def test_info_of_a_default_run_names_only_what_was_chosen(cli, tmp_path):
     out = tmp_path / "run"
     assert cli("train", FACES, "--size", 8, "--steps", 1, "--threads", 1, "--quiet", "--out", out).code == 0
     line = next(line for line in cli("info", out).out.splitlines() if line.startswith("  settings"))
-    assert line.startswith("  settings     size 8x8, channels 3")
+    assert line.startswith("  settings     size 8, channels 3")
     assert not {"lr", "lr_D", "m", "width", "ema"} & set(line.replace(",", " ").split())
 
 

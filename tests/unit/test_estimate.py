@@ -26,10 +26,10 @@ def test_nothing_is_written(cli, tmp_path, monkeypatch):
 
 def test_in_words(cli, tmp_path):
     words = cli("train", FACES, *flags(TINY), "--steps", 1000, "--dry-run", "--out", tmp_path / "run").out
-    assert words.startswith(f"{tmp_path / 'run'} would learn from 48 pictures.\n")
+    assert f"{tmp_path / 'run'} would learn from 48 pictures.\n" in words
     for field in fields(Config):
         assert re.search(rf"^  {field.name.replace('_', '-')} +\S*", words, re.MULTILINE), field.name
-    assert re.search(r"^  size +8x8$", words, re.MULTILINE)
+    assert re.search(r"^  size +8$", words, re.MULTILINE)
     # G: 100 -> 4x4x4 (a gain and a bias a map) -> 8x8x3, with 4x4 kernels; D: the same way back to one number
     assert "G: 6,600 parameters" in words
     assert re.search(r"^  input +100 +0$", words, re.MULTILINE)

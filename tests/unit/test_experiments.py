@@ -223,12 +223,36 @@ def test_a_sum_that_is_found():
         ([], ["glasses"], "--find 'glasses': a sum takes two words"),
         ([], ["hair=long glasses"], "--find 'hair=long glasses': a sum takes two words"),
         ([], ["man mouth>0.99"], "--find 'man mouth>0.99': of 400 samples only 0 fit one of its groups, and 3"),
+        ([], [" "], "--find ' ': a group is empty; write words, like 'man glasses', or"),
+        ([], ["+"], "--find '+': a group is empty"),
+        ([], ["+man -"], "--find '+man -': a group is empty"),
     ],
 )
 def test_sums_that_cannot_be(points, find, said):
     with pytest.raises(UserError) as error:
         combine.compute(model(), points, find, means=3, pool=400, seer=Seer())
     assert str(error.value).startswith(said)
+
+
+class Blind(Seer):
+    """Nobody wears glasses; or nothing at all can be read."""
+
+    def __init__(self, sure: bool):
+        super().__init__()
+        self.sure = sure
+
+    def read(self, images: np.ndarray) -> Reading:
+        read = super().read(images)
+        read.values["glasses"][:] = 0
+        nothing = np.zeros(len(images), np.float32)
+        return read if self.sure else Reading(read.values, read.confidences, read.errors, nothing, nothing)
+
+
+@pytest.mark.parametrize("sure", [True, False])
+@pytest.mark.parametrize("find", ["woman glasses", "man no-glasses"])
+def test_a_run_that_draws_no_such_thing_is_told_so(sure, find):
+    with pytest.raises(UserError, match=f"^--find '{find}': of 400 samples only 0 fit one of its groups"):
+        combine.compute(model(), find=[find], means=3, pool=400, seer=Blind(sure))
 
 
 # The turn vector
@@ -288,6 +312,15 @@ def test_what_cannot_be_turned():
         turn.compute(model(), ["trun"], seer=Seer())
     with pytest.raises(UserError, match=r"^--what turn: of 20 samples only 20 are readable, and 32 are wanted"):
         turn.compute(model(), ["turn"], pool=20, seer=Seer())
+
+
+def test_what_does_not_show_a_factor_is_not_counted():
+    """A bed has a place only where there is one."""
+    values = np.array([[0.0, 0.5, 1.0], [np.nan, 0.1, 0.2]], np.float32)
+    moved = turn.Moved({"bed_place": values}, {})
+    assert moved.shown("bed_place").tolist() == [[0, 0.5, 1]]
+    with pytest.raises(UserError, match=r"^--what bed_place: no sample shows it at all points"):
+        turn.Moved({"bed_place": values[1:]}, {}).shown("bed_place")
 
 
 # The walk

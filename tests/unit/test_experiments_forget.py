@@ -85,6 +85,15 @@ def test_the_map_that_draws_windows_is_found_and_what_it_draws_is_left_out(told)
     assert int(rule.way.argmax()) == LIT
 
 
+def test_what_else_moves_is_told():
+    whole = {"window": 0.5, "bed": 0.5, "door": 0.5, "lamp": 0.5, "light": 0.5, "readable": 1.0}
+    without = whole | {"window": 0.0, "bed": 0.2, "readable": 0.6}
+    told = {one.name: one for one in forget._figures("window", whole, without, whole, whole, {"samples": 9})}
+    assert (told["bed moved by"].value, told["bed moved by"].ok) == (pytest.approx(0.3), False)
+    assert (told["door moved by"].value, told["door moved by"].ok) == (0, True)
+    assert (told["readable falls by"].value, told["readable falls by"].ok) == (pytest.approx(0.4), False)
+
+
 def test_places_that_have_nothing_to_do_with_windows_do_not_help(told, monkeypatch):
     """A broken experiment: the labels are those of other pictures."""
     right = forget.place

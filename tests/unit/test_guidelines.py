@@ -95,7 +95,7 @@ def test_what_it_says():
     )
     assert list(figures) == [KEPT, "no batch norm"]  # the best first
     assert (figures[KEPT].value, figures[KEPT].ok, figures["no batch norm"].ok) == (105, True, None)
-    assert figures["no batch norm"].error == pytest.approx(np.std([300, 280], ddof=1))
+    assert figures["no batch norm"].error == pytest.approx(np.std([300, 280], ddof=1) / 2**0.5)  # of their mean
     assert figures["no batch norm"].protocol["settings"] == {"norm_G": "none", "norm_D": "none"}
     said, figures = told(*kept, run_of("upsampling in G", 80, 0), run_of("upsampling in G", 90, 1))
     assert "better are upsampling in G (85.0)" in said

@@ -96,6 +96,9 @@ def test_command(cli, trained, tmp_path):
     assert "losses       KL " in words
     assert "D(x)" not in words
     assert cli("sample", mine, "--count", 4).code == 0
+    examined = cli("doctor", mine).out  # it has no D that tells real from drawn
+    assert "diversity" in examined
+    assert "D's l" not in examined
     assert "an autoencoder has no D" in cli("sample", mine, "--best", 2).err
     assert dcgan.load(mine).features(np.zeros((2, 16, 16, 3), np.uint8)).shape == (2, 16 * (4 + 8))
     dry = cli("train", "faces:48", "--preset", "vae", "--size", 16, "--dry-run", "--out", tmp_path / "x").out

@@ -155,7 +155,7 @@ def _walk(model: Model) -> np.ndarray:
 
 def _copies(model: Model, real: Dataset) -> Copies:
     """By pixels, mirrored too where training mirrored: what lies nearest is shown, whether it is a copy or not."""
-    pool = real.images[:AMONG]
+    pool = real.images[:: -(-len(real) // AMONG)]  # of all classes, in whatever order they lie
     drawn = model.sample(range(ASKED))
     few = np.linspace(0, len(pool) - 1, min(ASKED, len(pool) // 4 + 1)).astype(int)
     rest = np.delete(pool, few, axis=0) if len(pool) > len(few) else pool

@@ -12,9 +12,9 @@ import numpy as np
 import dcgan
 from dcgan import images
 from dcgan.card.facts import Facts
-from dcgan.config import show_size
+from dcgan.config import COLOURS, show_size, shown
 from dcgan.console import clock
-from dcgan.export.public import COLOURS, kind
+from dcgan.export.public import kind
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --rule: #d8dee4; --paper: #fff; --good: #00704f;
@@ -258,10 +258,10 @@ def _experiments(f: Facts) -> str:
 
 def _settings(f: Facts) -> str:
     head = f"Preset <code>{escape(f.config.preset)}</code>"
-    rows: list[list[str]] = [[s.name, _value(s.value), _value(s.usual), s.about] for s in f.settings]
+    rows: list[list[str]] = [[s.name, shown(s.value), shown(s.usual), s.about] for s in f.settings]
     table = _table(["setting", "here", "in the preset", "what it is"], rows) if rows else ""
     every = json.loads(f.config.to_json())
-    listed = [[name, _value(value)] for name, value in every.items() if name != "fingerprint"]
+    listed = [[name, shown(value)] for name, value in every.items() if name != "fingerprint"]
     words = f"{head}, and of it is changed:" if rows else f"{head}, as it is."
     return (
         f"<h2>How it was set</h2><p>{words}</p>{table}<details><summary>All {len(listed)} settings</summary>"
@@ -312,14 +312,6 @@ def _number(value: float | None, error: float | None = None) -> str:
 def _typed(words: str) -> str:
     """`what is typed`, as such."""
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (tuple, list)):
-        return "x".join(map(str, value))
-    return "none" if value is None else str(value)
 
 
 def _square(pictures: np.ndarray) -> bool:

@@ -110,7 +110,7 @@ def compute(
         console.say(f"{CALLED[method]} ...")
         if method in ("cnn", "pooling"):
             result_of = _supervised(model, learn, judge, classes, method == "pooling", steps, seed, console)
-            extra = {"steps": steps, "minibatch": supervised.BATCH}
+            extra = {"minibatch": supervised.BATCH}
         else:
             features = _extractor(method, model, learn.pictures, centres, seed)
             x, unseen = features(learn.pictures), features(judge.pictures)
@@ -203,13 +203,13 @@ def _supervised(
     def of(rows: np.ndarray | None) -> tuple[float, dict]:
         picked = slice(None) if rows is None else rows
         shown, labels = learn.pictures[picked], learn.labels[picked]
-        passes = min(steps, max(100, 100 * len(shown) // supervised.BATCH))  # 100 passes over few are enough
+        enough = min(steps, max(100, 100 * len(shown) // supervised.BATCH))  # 100 passes over few are enough
         network = supervised.train(
             model.config, shown, labels, classes,
-            pooling=pooling, steps=passes, seed=seed, device=model.device, console=console,
+            pooling=pooling, steps=enough, seed=seed, device=model.device, console=console,
         )  # fmt: skip
         told = supervised.predict(network, judge.pictures, model.config.output).cpu()
-        return float((told == torch.as_tensor(judge.labels)).float().mean()), {"steps": passes}
+        return float((told == torch.as_tensor(judge.labels)).float().mean()), {"steps": enough}
 
     return of
 

@@ -143,6 +143,11 @@ def _wanted(words: str, name: str) -> Wanted:
         else:
             signed[-1] = signed[-1][0], f"{signed[-1][1]} {word}"
     groups = [(sign, wish(part, name)) for sign, part in signed]
+    if not groups or not all(wishes for _, wishes in groups):
+        raise UserError(
+            f"--find {words!r}: a group is empty; write words, like 'man glasses', or "
+            "'+man glasses -man no-glasses +woman no-glasses'"
+        )
     if len(groups) != 1:
         return Wanted(groups)
     wishes = groups[0][1]

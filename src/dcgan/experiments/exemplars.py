@@ -111,6 +111,8 @@ class Shown:
     def inner(self, wishes: Sequence[Wish], least: int) -> np.ndarray:
         """Of the rows that fit, the third that lies farthest inside (`least` or more): there noise does little."""
         fitting = np.flatnonzero(self.which(wishes))
+        if len(fitting) < least:
+            return fitting
         depth = np.min([self._depth(one)[fitting].argsort().argsort() for one in wishes], 0)
         return fitting[np.argsort(-depth, kind="stable")[: max(least, round(INNER * len(fitting)))]]
 
@@ -119,6 +121,8 @@ class Shown:
         told = self.z @ self.linear(one.factor).T  # [N, values], or [N, 1]
         if one.sign in "<>":
             return told[:, 0] * (1 if one.sign == ">" else -1)
+        if one.value >= told.shape[1] or told.shape[1] == 1:  # no sample shows it, or all do: z tells nothing
+            return np.zeros(len(told))
         margin = told[:, int(one.value)] - np.delete(told, int(one.value), 1).max(1)
         return margin if one.sign == "=" else -margin
 
@@ -128,6 +132,10 @@ class Shown:
         if factor not in self._linear:
             values = self.read.values[factor]
             seen = (self.read.confidence > SURE) & (values >= 0 if values.dtype.kind == "i" else ~np.isnan(values))
+            if not seen.any():
+                raise UserError(
+                    f"{factor}: of {len(self.seeds):,} samples none that shows it is surely read; train longer"
+                )
             z, y = torch.from_numpy(self.z[seen]).double(), torch.from_numpy(values[seen])
             self._linear[factor] = (_ridge(z, y) if y.is_floating_point() else _logistic(z, y)).numpy()
         return self._linear[factor]

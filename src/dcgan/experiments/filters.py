@@ -84,8 +84,9 @@ def compute(model: Model, dataset: data.Dataset, seed: int = 0, console: Console
         for i in range(RANDOM):
             theirs[i] = spread(random_D(model, few[0], few[1], seed + i), *few)
             bar.update(i + 1)
-    middle = float(np.median(theirs))
-    p = (1 + int((np.abs(theirs - middle) >= abs(ours - middle)).sum())) / (1 + RANDOM)
+    middle = float(np.nanmedian(theirs))
+    nearer = np.abs(theirs - middle) < abs(ours - middle)  # one whose maps answer to nothing is not
+    p = (1 + int((~nearer).sum())) / (1 + RANDOM)
     protocol = {
         "measure": "participation ratio of squared guided gradients: median over maps, mean over pictures",
         "maps": MAPS,

@@ -14,7 +14,6 @@ beside the result and not made again. You should see the full set first, or the 
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,8 +190,8 @@ def _figures(runs: Sequence[Judged], protocol: dict[str, Any], seeds: str) -> It
     others = [value for rule, value in scores.items() if rule != KEPT]
     goal = TIE * min(others) if others else None
     for rule, value in scores.items():
-        spread = np.std([one.fid for one in runs if one.rule == rule], ddof=1) if seeds != "0-0" else math.nan
-        error = None if math.isnan(spread) else float(spread)
+        each = [one.fid for one in runs if one.rule == rule]
+        error = float(np.std(each, ddof=1) / len(each) ** 0.5) if len(each) > 1 else None
         held_to = goal if rule == KEPT else None
         ok = None if held_to is None else value <= held_to
         about = protocol | {"settings": RULES[rule]}

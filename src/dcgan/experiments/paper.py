@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan import files, planning, run, sample
-from dcgan.config import check_size
+from dcgan.config import check_size, show_size
 from dcgan.console import Console, clock
 from dcgan.errors import UserError
 from dcgan.experiments import (
@@ -212,6 +212,7 @@ def make(
     effort = QUICK if quick else FULL
     model = sample.load(own) if own is not None else None
     work = Work(where, size, effort, console, model)
+    sides = model.config.size if model and model.config.size else (size, size)
     asked = [one for one in entries() if model is None or _fits(one, model)]
     began = time.monotonic()
     done: list[dict[str, Any]] = []
@@ -219,7 +220,7 @@ def make(
         console.say(f"{number + 1} of {len(asked)}: {one.name}")
         done.append(_made(one, work))
         page = Page(page_file, done, time.monotonic() - began)
-        files.write_whole(page.path, _html(page, where, size, quick).encode())
+        files.write_whole(page.path, _html(page, where, show_size(sides), quick).encode())
     return page
 
 
@@ -267,7 +268,7 @@ tr { border-bottom: 1px solid #d8dee4 } .ok { color: #00704f } .missed { color: 
 """
 
 
-def _html(page: Page, where: Path, size: int, quick: bool) -> str:
+def _html(page: Page, where: Path, size: str, quick: bool) -> str:
     """Everything inside: no script, no file beside it, nothing fetched."""
     told = [figure for one in page.results for figure in one.get("figures", ()) if figure["ok"] is not None]
     about = (

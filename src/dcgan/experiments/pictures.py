@@ -2,13 +2,10 @@
 
 from dcgan import data
 from dcgan.console import Console
-from dcgan.data import published
 from dcgan.data.spec import BUILT_IN, Spec
 from dcgan.errors import UserError
 from dcgan.metrics import subject
 from dcgan.sample import Model
-
-UNSEEN = 5000  # built-in ones that are drawn anew
 
 
 def of_run(model: Model, spec: Spec | None, console: Console) -> data.Dataset:
@@ -22,11 +19,7 @@ def of_run(model: Model, spec: Spec | None, console: Console) -> data.Dataset:
 def unseen(model: Model, spec: str, test: Spec | None, flag: str, console: Console) -> data.Dataset:
     """`test`; else another part of a published set than `spec` names, or built-in pictures. Those are drawn anew:
     `numbers:800` beside `numbers` would else be its first 800."""
-    name, part = subject.parsed(spec)
-    if test is None and name in BUILT_IN:
-        test = f"{name}:{UNSEEN}"
-    elif test is None:
-        test = published.other_part(name, part)
+    test = subject.others(spec) if test is None else test
     if test is None:
         raise UserError(f"{flag}: pictures like {spec}, not learned from, are wanted too; name some with {flag} DATA")
     seed = int(subject.parsed(str(test))[0] in BUILT_IN)

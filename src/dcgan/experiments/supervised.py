@@ -1,7 +1,8 @@
 """The same layers with labels: a convolutional network as D is built, and one that pools instead of striding.
 
 The paper's table 2 sets "a purely supervised CNN with the same architecture" beside D's features; the second answers
-what its strided convolutions cost. A fixed number of passes at a falling rate: nothing is chosen.
+what its strided convolutions cost. A fixed number of steps, at a rate that rises for a fifth of them and then falls:
+nothing is chosen.
 """
 
 import numpy as np

@@ -196,8 +196,8 @@ def _axis(
         )
 
     figures = [
-        share("rises at each step", lambda moved: np.all(np.diff(moved.values[factor], axis=1) > 0, 1), GOAL_RISES),
-        share("moves by", lambda moved: moved.values[factor][:, -1] - moved.values[factor][:, 0]),
+        share("rises at each step", lambda moved: np.all(np.diff(moved.shown(factor), axis=1) > 0, 1), GOAL_RISES),
+        share("moves by", lambda moved: moved.shown(factor)[:, -1] - moved.shown(factor)[:, 0]),
     ]
     for one in kept:
         if one != factor:
@@ -211,6 +211,14 @@ class Moved:
 
     values: dict[str, np.ndarray]
     confidences: dict[str, np.ndarray]
+
+    def shown(self, factor: str) -> np.ndarray:
+        """Of the samples that show a continuous factor at every point: its values [n, POINTS]."""
+        values = self.values[factor]
+        shown = values[~np.isnan(values).any(1)]
+        if not len(shown):
+            raise UserError(f"--what {factor}: no sample shows it at all points of its way; train longer")
+        return shown
 
     def same(self, factor: str) -> np.ndarray:
         """Of the samples in whose middle it is surely read: whether it is read so at all points; a continuous one

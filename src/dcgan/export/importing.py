@@ -27,7 +27,7 @@ from torch import Tensor
 from dcgan import checkpoint, files, images, run, sample
 from dcgan.algorithm import NETWORKS
 from dcgan.checkpoint import Header
-from dcgan.config import Config
+from dcgan.config import COLOURS, Config
 from dcgan.errors import UserError
 from dcgan.export import layouts
 from dcgan.export.layouts import LAYOUTS, Layout
@@ -68,10 +68,10 @@ class Imported:
 
     def in_words(self) -> str:
         both = "generator and discriminator" if self.discriminator else "generator alone"
-        kind = {1: "grey", 3: "colour", 4: "colour and alpha"}[self.channels]
         return (
             f"{self.path}: {both}, as {self.layout} writes them\n"
-            f"  {self.size}x{self.size}, {kind}, width {self.width}, z of {self.z_dim} {self.z} numbers\n\n"
+            f"  {self.size}x{self.size}, {COLOURS[self.channels]}, width {self.width}, z of {self.z_dim} {self.z} "
+            "numbers\n\n"
             f"Next: dcgan sample {self.path}"
         )
 

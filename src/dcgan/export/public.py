@@ -33,9 +33,6 @@ def about(model: Model) -> dict[str, Any]:
     }
 
 
-COLOURS = {1: "grey", 3: "colour", 4: "colour with alpha"}  # by channels
-
-
 class Kind(NamedTuple):
     name: str
     source: str

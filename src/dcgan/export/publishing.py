@@ -14,9 +14,9 @@ from typing import Any
 
 import dcgan
 from dcgan import checkpoint, hub, images, run, sample
-from dcgan.config import Config
+from dcgan.config import COLOURS, Config
 from dcgan.errors import UserError
-from dcgan.export.public import COLOURS, kind, public
+from dcgan.export.public import kind, public
 from dcgan.sample import Model
 
 

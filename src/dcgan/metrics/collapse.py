@@ -4,8 +4,6 @@
 as different as the data are, 0 for a few pictures drawn again and again (diagnosis.py has the measure).
 """
 
-import numpy as np
-
 from dcgan import diagnosis
 from dcgan.data import Dataset
 from dcgan.sample import Model
@@ -16,7 +14,7 @@ LEAST_RECALL, LEAST_DIVERSITY = 0.1, 0.5  # below either, a run has collapsed
 
 def diversity(model: Model, dataset: Dataset, count: int = COUNT) -> float:
     """Of the model's first seeds; 1 where the data are all one picture."""
-    real = diagnosis.Data(lambda numbers: dataset.images[np.sort(numbers)], len(dataset), count)
+    real = diagnosis.Data(dataset.images, count)
     found = real.check(model.sample(range(count)))["diversity"]
     return 1.0 if found is None else found
 

@@ -55,11 +55,6 @@ class Moments:
     def covariance(self) -> Tensor:
         return self.scatter / (self.n - 1)
 
-    @property
-    def singular(self) -> bool:
-        """Whether there are too few rows for a covariance of full rank: its FID then is far too high."""
-        return self.n <= len(self.mean)
-
 
 def fid(a: Moments, b: Moments) -> float:
     """|mean_a - mean_b|^2 + tr(A + B - 2 (A B)^1/2).

@@ -20,7 +20,7 @@ class Figure:
     paper: str | None = None
     ok: bool | None = None  # None: there is no goal, or it cannot be told
     floor: float | None = None  # the same of real pictures (against other real ones)
-    control: float | None = None  # the same of real pictures whose pixels are shuffled
+    control: float | None = None  # the same of what should fail: shuffled pixels, a memoriser, chance
     error: float | None = None  # standard error of the value
 
     def as_json(self) -> dict[str, Any]:
