@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dcgan import mlp, networks
+from dcgan.algorithm import NETWORKS
 from dcgan.config import Config
 from dcgan.errors import UserError
 
@@ -42,12 +43,7 @@ class Stage:
 
 def read(config: Config) -> tuple[list[Stage], list[Stage]]:
     """G's and D's stages, each beginning with its input."""
-    kinds = {
-        "dcgan": (networks.Generator, networks.Discriminator),
-        "mlp": (mlp.Generator, mlp.Discriminator),
-        "vae": (networks.Generator, networks.Encoder),
-    }
-    if config.network not in kinds:
+    if config.network not in NETWORKS:
         raise UserError(
             f"--network {config.network}: only the networks that come with dcgan can be listed and drawn; "
             "print your own in Python"
@@ -56,9 +52,10 @@ def read(config: Config) -> tuple[list[Stage], list[Stage]]:
     assert config.channels is not None
     with torch.device("meta"):
         y = torch.zeros(1, dtype=torch.long) if config.conditional else None
-        G = _walk(kinds[config.network][0](config), torch.zeros(1, config.z_dim), y)
-        D = _walk(kinds[config.network][1](config), torch.zeros(1, config.channels, *config.size), y)
-    return G, D
+        G, D = (kind(config) for kind in NETWORKS[config.network])
+        stages_G = _walk(G, torch.zeros(1, config.z_dim), y)
+        stages_D = _walk(D, torch.zeros(1, config.channels, *config.size), y)
+    return stages_G, stages_D
 
 
 class Passed(NamedTuple):

@@ -15,9 +15,9 @@ SOURCE = Path(dcgan.__file__).parent
 # From the ground up; what stands on one floor may lean on its neighbours, but not in a circle.
 FLOORS = [
     {"errors", "files", "config", "images", "latents", "losses", "distributed", "console", "hub", "diagnosis"},
-    {"networks", "mlp", "layers", "augment", "folding", "data"},
+    {"networks", "mlp", "augment", "folding", "data"},
     {"algorithm", "vae"},
-    {"checkpoint"},
+    {"checkpoint", "layers"},
     {"folder"},
     {"sample"},
     {"draw", "shards", "metrics", "plots", "about", "doctor", "logbook", "tensorboard"},

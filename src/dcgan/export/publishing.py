@@ -56,7 +56,7 @@ def _measured(path: Path) -> str:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         rows = [
-            [one["name"], *(one["protocol"].get(beside) for beside in ("floor", "control")), one["value"]]
+            [one["name"], one["value"], *(one["protocol"].get(beside) for beside in ("floor", "control"))]
             for one in held["figures"]
         ]
         shown = [[name, *("" if cell is None else f"{cell:.4g}" for cell in cells)] for name, *cells in rows]
@@ -67,7 +67,7 @@ def _measured(path: Path) -> str:
             f"dcgan evaluate RUN --json > {path.name}"
         ) from None
     head = "| measure | of these samples | of other real pictures | of shuffled ones |\n|---|---|---|---|"
-    table = [f"| {name} | {value} | {floor} | {control} |" for name, floor, control, value in shown]
+    table = [f"| {' | '.join(row)} |" for row in shown]
     return "\n".join([head, *table, "", *notes])
 
 
