@@ -103,8 +103,8 @@ def test_the_finals_page(benches):
     page = recipe.page([], final)
     assert "| one | a | 30 | 2 | 55.0 | 50.0 to 60.0 | 0.50 |" in page
     assert page.index("| one |") < page.index("| tutorial |")
-    for score, verdict in ((60, "ok"), (61, "missed")):
-        held = [row("tutorial", "cifar10", 120), row("default", "cifar10", score), row("one", "cifar10", 10)]
+    for value, verdict in ((60, "ok"), (61, "missed")):
+        held = [row("tutorial", "cifar10", 120), row("default", "cifar10", value), row("one", "cifar10", 10)]
         assert recipe.page([], held).strip().endswith(f"at most 0.5 of `tutorial`'s: cifar10 {verdict}.")
 
 

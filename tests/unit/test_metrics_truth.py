@@ -126,6 +126,14 @@ def test_a_reader_is_taught_what_is_known(spec, monkeypatch, tmp_path):
         assert (taught["glasses"] != pictures.draw("faces", range(30), 8)[1]["glasses"]).any()
 
 
+@pytest.mark.parametrize(("spec", "said"), [("array", True), ("faces", False)])
+def test_it_is_told_where_the_reader_has_seen_the_real_ones(spec, said, monkeypatch):
+    monkeypatch.setattr(truth.reader, "Reader", Literal)
+    result, drawn = Result(""), sets.of_dataset(data.open(REAL))
+    truth.tell(result, Subject("samples", drawn, data.open(REAL), spec, count=1000, seed=0), Literal(), QUIET)
+    assert any("The reader was taught on 400 of" in note for note in result.notes) is said
+
+
 def test_there_must_be_something_to_read():
     with pytest.raises(UserError, match="array has neither classes nor known factors"):
         truth.learned(subject(REAL, REAL), QUIET)

@@ -145,3 +145,6 @@ def tell(result: Result, judged: Subject, seer: Reader, console: Console) -> Non
         f"Readable: read with a confidence above {SURE:g}. {name.capitalize()}: "
         + ("overlap of the classes' shares." if labelled else f"mean overlap of distributions; least covered: {least}.")
     )
+    if isinstance(seer, reader.Reader) and parsed(judged.spec)[0] not in pictures.FACTORS:
+        taught = min(TAUGHT, len(judged.reference))
+        result.notes.append(f"The reader was taught on {taught:,} of {real.name}, so of some it knows the answer.")
