@@ -40,8 +40,9 @@ CASES = {
         "truncated)); `dcgan data` lists them all"
     ),
     "train noise.bin": (
-        "noise.bin: no kind of data that is known here; DATA is a folder of pictures, an archive of them, one of the "
-        "formats in `dcgan data --help`, or a built-in name: faces, rooms, numbers"
+        "noise.bin: no kind of data that is known here; DATA is a folder of pictures, an archive (.zip, .tar), an "
+        "array (.npy, .npz), a table (.parquet), a list of pictures (.txt), a published set's file, or a name: faces, "
+        "rooms, numbers"
     ),
     "train face": "face: there is no such file or folder; did you mean 'faces'?",
     "train faces:0": "faces:0: after the colon stands how many to draw, 1 to 10000000, as in faces:20000",

@@ -105,7 +105,7 @@ def test_what_it_asks_for_is_here(built):
 
 def test_the_sdist_builds_the_same_wheel(built, tmp_path):
     with tarfile.open(built[".gz"]) as held:
-        held.extractall(tmp_path, filter="data")
+        held.extractall(tmp_path)  # our own; Python 3.11.2, which Debian 12 has, knows no filter yet
     (source,) = tmp_path.iterdir()
     assert (source / "tests/e2e/test_package.py").is_file()  # whoever gets the source gets its tests
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "dist", cwd=source)

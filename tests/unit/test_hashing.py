@@ -117,7 +117,9 @@ def test_command(cli, tmp_path: Path, monkeypatch):
     done = cli("dedup", "rooms:240", "--size", 16, "--steps", 10, "--json")
     assert done.code == 0
     assert done.json["files"] == ["dedup.png", "dedup.json"]
-    assert "rooms: it has 50 pictures, and codes are learned from 200" in cli("dedup", "rooms:50", "--size", 8).err
+    few = cli("dedup", "rooms:50", "--size", 8, "--out", "other.png")
+    assert "rooms: it has 50 pictures, and codes are learned from 200" in few.err
+    assert "dedup.png: there is such a file already" in cli("dedup", "rooms:50", "--size", 8).err
     assert "--steps 0: it must be" in cli("dedup", "rooms:240", "--steps", 0).err
     assert "is written as PNG" in cli("dedup", "rooms:240", "--out", "a.jpg").err
     assert "--dedup-by bit: there is no such choice; did you mean 'bits'" in cli("train", "--dedup-by", "bit").err

@@ -165,7 +165,7 @@ def test_changed_options_are_named(tmp_path):
     with pytest.raises(UserError) as caught:
         train(tmp_path / "run", steps=1, k=5, width_D=8, size=(8, 16))
     assert str(caught.value) == (
-        f"{tmp_path / 'run'}: size: the checkpoint has 8, you asked for 8x16; width-d: the checkpoint has None, you "
+        f"{tmp_path / 'run'}: size: the checkpoint has 8, you asked for 8x16; width-d: the checkpoint has none, you "
         "asked for 8; k: the checkpoint has 1, you asked for 5; leave that out to go on, or choose another --out"
     )
 
