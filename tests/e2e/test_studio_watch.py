@@ -335,7 +335,8 @@ def test_train_opens_it_on_the_run_that_starts(page, tmp_path, dcgan_process):
     run = tmp_path / "runs/live"
     words = flags(SETTINGS | {"steps": 100})
     process = dcgan_process("train", FACES, *words, "--studio", "--out", run, env=os.environ | {"DISPLAY": ""})
-    address = re.search(r"http://\S+", process.stdout.readline())[0]
+    found = (re.search(r"http://\S+", line) for line in process.stdout)  # after "preparing faces", where none did yet
+    address = next(filter(None, found))[0]
     page.goto(address)
     live = column(page, "live")
     live.get_by_text("finished", exact=True).wait_for()  # and it stays open
