@@ -42,7 +42,9 @@ def command(*words: Any) -> list[str]:
 
 def start(*words: Any, program: list[str] | None = None, **options: Any) -> subprocess.Popen[str]:
     """The command, or another program, in a process of its own, which hears Ctrl-C even where these tests do not."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": os.environ} | options
+    # a pipe is written to at once because the command sees to it, not because these tests' Python does
+    options["env"] = {name: value for name, value in options["env"].items() if name != "PYTHONUNBUFFERED"}
     if os.name == "posix":  # a job in a shell's background is started deaf to SIGINT, and so are its children
         options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     return subprocess.Popen(program or command(*words), **options)

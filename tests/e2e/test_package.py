@@ -137,7 +137,8 @@ def test_its_studio_has_its_page(dcgan, installed, tmp_path):
     small = ("--size", "8", "--width", "4", "--m", "8", "--steps", "2", "--quiet")
     dcgan("train", "numbers:64", *small, "--out", "runs/one")
     command = [installed[0], "studio", "runs", "--no-browser", "--port", "0"]
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    without = ("PYTHONPATH", "PYTHONUNBUFFERED")  # the latter: who waits for the address in a pipe has not set it
+    kept = {name: value for name, value in os.environ.items() if name not in without}
     with subprocess.Popen(command, cwd=tmp_path, env=kept, stdout=subprocess.PIPE, text=True) as process:
         try:
             address = re.search(r"http://\S+", process.stdout.readline())[0]

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.studio.library import Library
 
@@ -60,10 +61,11 @@ def serve(
     port: int | None = None,
     token: str | None = None,
     browser: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the runs at `path` until Ctrl-C or SIGTERM."""
     check()
+    say = say or Console().say  # at once, in a pipe too
     import uvicorn
 
     from dcgan.studio import guard, server
