@@ -7,14 +7,13 @@ committed. Needs Chromium and playwright (extra `dev`).
 """
 
 import io
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Literal
 
+from browser import find  # beside this file
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -32,8 +31,7 @@ def main(folder: str, alone: str, left: str, right: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as studio, sync_playwright() as driver:
         assert studio.stdout is not None
         address = re.findall(r"http://\S+", studio.stdout.readline())[0]
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=find(), args=["--no-sandbox"])
         for name, place, width, height, theme in shots:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
             page.goto(address + place)

@@ -38,10 +38,6 @@ class Header:
     score: float | None = None  # where it is kept for its score
     origin: str | None = None  # of weights that were trained elsewhere and imported: from which file
 
-    def reached(self, config: Config) -> bool:
-        """Whether that is the end that a config names."""
-        return self.step >= config.steps if config.steps else self.seconds >= 60 * (config.minutes or 0)
-
 
 def save(path: Path | str, state: "State", header: Header) -> None:
     write(path, of(state), header)

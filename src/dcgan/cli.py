@@ -487,8 +487,7 @@ def data(
             stream=chosen.stream,
             progress=progress,
         )
-    bad = sum(one.bad for one in report.skipped)
-    refused = bad > chosen.max_bad * (bad + report.images)
+    refused = report.refused(chosen.max_bad)
     if out:
         from dcgan import files, images
 
@@ -505,8 +504,8 @@ def data(
         lines.append(f"  sheet       {out}")
     if refused:
         lines.append(
-            f"  too many    {bad} of {bad + report.images} cannot be read, more than --max-bad {chosen.max_bad:g} "
-            "allows: `dcgan train` would refuse"
+            f"  too many    {report.bad} of {report.bad + report.images} cannot be read, more than --max-bad "
+            f"{chosen.max_bad:g} allows: `dcgan train` would refuse"
         )
     Console().say("\n".join(lines))
 

@@ -240,6 +240,10 @@ class Config:
     def replace(self, **changes: Any) -> "Config":
         return dataclasses.replace(self, **changes)
 
+    def reached(self, step: int, seconds: float) -> bool:
+        """Whether a run that has trained so far, and so long, is at its end."""
+        return step >= self.steps if self.steps else seconds >= 60 * (self.minutes or 0)
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2)
 

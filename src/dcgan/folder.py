@@ -147,7 +147,7 @@ class Folder:
     def finished(self) -> bool:
         """Whether the run has come to the end that its config names."""
         header = self.header()
-        return header is not None and header.reached(self.config())
+        return header is not None and self.config().reached(header.step, header.seconds)
 
     def training(self) -> bool:
         """Whether a process is training it now."""

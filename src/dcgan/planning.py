@@ -85,7 +85,7 @@ class Plan:
     def reached(self) -> bool:
         """Whether the run has come to its end already."""
         header = self.folder.header()
-        return header is not None and header.reached(self.config)
+        return header is not None and self.config.reached(header.step, header.seconds)
 
 
 def plan(

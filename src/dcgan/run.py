@@ -279,9 +279,7 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        if self.config.steps:
-            return self.state.step >= self.config.steps
-        return self.watch.seconds >= 60 * (self.config.minutes or 0)
+        return self.config.reached(self.state.step, self.watch.seconds)
 
     @property
     def all_written(self) -> bool:

@@ -228,8 +228,12 @@ def _fill(final: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
+def too_many(bad: int, good: int, max_bad: float) -> bool:
+    return bad > 0 and (good == 0 or bad > max_bad * (good + bad))
+
+
 def check_bad(source: Source, bad: int, good: int, folder: Path, max_bad: float) -> None:
-    if not bad or (good and bad <= max_bad * (good + bad)):
+    if not too_many(bad, good, max_bad):
         return
     shown = islice((line for line in skipped_lines(folder) if line[2]), 3)
     some = "; ".join(f"{name}: {reason}" for name, reason, _ in shown)

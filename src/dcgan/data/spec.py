@@ -21,7 +21,7 @@ from dcgan.errors import UserError, suggest
 from . import published, readers
 from .dataset import Dataset
 from .decode import FITS
-from .prepare import How, Progress, Wanted, prepare
+from .prepare import How, Progress, Wanted, prepare, too_many
 from .prepare import stream as streamed
 from .source import Skipped, Source
 
@@ -156,6 +156,15 @@ class Report:
     @property
     def images(self) -> int:
         return len(self.dataset)
+
+    @property
+    def bad(self) -> int:
+        """How many cannot be read."""
+        return sum(one.bad for one in self.skipped)
+
+    def refused(self, max_bad: float) -> bool:
+        """Whether training would not take them."""
+        return too_many(self.bad, self.images, max_bad)
 
 
 def scan(spec: Spec = "faces", **options: Any) -> Report:

@@ -166,7 +166,7 @@ class Followed:
         seconds = float(last.get("seconds", 0)) if training else (header.seconds if header else 0.0)
         done = seconds / 60 if config.minutes and not config.steps else step
         total = config.steps or config.minutes
-        finished = bool(header and total and (saved >= total if config.steps else header.seconds >= 60 * total))
+        finished = bool(header and total and config.reached(header.step, header.seconds))
         with self.lock:
             self.samples.look()
         drawn = (self.samples.steps[-1], self.samples.versions[-1]) if self.samples.steps else None

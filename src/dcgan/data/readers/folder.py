@@ -96,12 +96,12 @@ class Walk:
             self._skip(name, HIDDEN, bad=False)
             return False
         try:
-            if entry.is_dir() and _is_run(entry.path):
-                self._skip(name, RUN, bad=False)
-                return False
-            if entry.is_dir(follow_symlinks=False):
-                return True
             if entry.is_dir():
+                if _is_run(entry.path):
+                    self._skip(name, RUN, bad=False)
+                    return False
+                if entry.is_dir(follow_symlinks=False):
+                    return True
                 self._links.append((entry.path, name + "/"))
                 return False
             about = entry.stat()
