@@ -24,17 +24,22 @@ READ = ("faces", "mnist", "fashion-mnist")  # sets whose precision and recall ar
 
 def judge(out: Path, against: str | None = None) -> dict[str, Any]:
     """A run's last checkpoint, against its own training pictures unless told."""
-    held = _figures(out, against, ("fid", "kid", "pr"), "lite0")
-    model = dcgan.load(out, last=True)
-    pictures = data.like(model.config, model.config.data)
-    by = "reader" if parsed(against or model.config.data)[0] in READ else "lite0"
-    if by == "reader":
-        held |= _figures(out, against, ("pr",), by)
-    recall, diversity = held["recall"].value, collapse.diversity(model, pictures, min(COUNT, collapse.COUNT))
+    held = _figures(out, against, ("fid", "kid"), "lite0")
     return {
         "value": round(held["fid"].value, 2),
         "floor": round(held["fid"].floor or 0.0, 2),
         "kid": round(held["kid"].value, 5),
+    } | health(out, against)
+
+
+def health(out: Path, against: str | None = None) -> dict[str, Any]:
+    """Whether it has collapsed, and what the diagnosis said while it trained."""
+    model = dcgan.load(out, last=True)
+    by = "reader" if parsed(against or model.config.data)[0] in READ else "lite0"
+    held = _figures(out, against, ("pr",), by)
+    recall = held["recall"].value
+    diversity = collapse.diversity(model, data.like(model.config, model.config.data), min(COUNT, collapse.COUNT))
+    return {
         "precision": round(held["precision"].value, 3),
         "recall": round(recall, 3),
         "precision and recall by": by,

@@ -10,7 +10,8 @@
 The screen's equal time is equal core-seconds: an ingredient's speed is measured in turns with `tutorial`, by the
 processor's own clock, which other work on the machine does not disturb as it does the wall's; then it is trained for
 speed x time steps. Each gets 10 core-minutes, of one thread. The finals' 30 minutes, for the best two and `tutorial`
-with 3 seeds, are the wall's, by speeds of two threads on quiet cores.
+with 3 seeds, are the wall's, by speeds of two threads on quiet cores; so are the minutes of stability.py and
+small_data.py.
 """
 
 import argparse
@@ -147,6 +148,11 @@ def steps_for(data: str, name: str, minutes: float, threads: int) -> int:
     return max(1, round(60 * minutes * CORES / base * speed(data, name, threads)["value"]))
 
 
+def steps_by_the_wall(data: str, name: str, minutes: float) -> int:
+    """As many as all cores make in so many minutes while nothing else runs."""
+    return max(1, round(60 * minutes / quiet_speed(data, name)["seconds_per_step"]))
+
+
 def trained(figure: str, stage: str, data: str, name: str, steps: int, seed: int, threads: int, **more: Any) -> Path:
     """A run's folder; one that was stopped goes on, and one that is there is not trained again."""
     words = f"{stage}-{data}-{name}-{seed}"
@@ -161,11 +167,9 @@ def train(data: str, name: str, minutes: float, seed: int, threads: int, stage: 
     """A row: so many steps as fit, trained and judged. A run that was looked at goes on to its place in the screen."""
 
     def measure() -> dict[str, Any]:
-        if stage == "final":
-            steps = max(1, round(60 * minutes / quiet_speed(data, name)["seconds_per_step"]))
-        else:
-            steps = steps_for(data, name, minutes, threads)
-        return judge(trained("recipe", "final" if stage == "final" else "screen", data, name, steps, seed, threads))
+        final = stage == "final"
+        steps = steps_by_the_wall(data, name, minutes) if final else steps_for(data, name, minutes, threads)
+        return judge(trained("recipe", "final" if final else "screen", data, name, steps, seed, threads))
 
     about = {"data": data, "recipe": name, "minutes": minutes, "seed": seed, "stage": stage, "protocol": PROTOCOL}
     return record("recipe", f"{stage}: {data}, {name}, seed {seed}", measure, **about, settings=RECIPES[name])

@@ -21,7 +21,7 @@ PROTOCOL = f"FID (lite0) of {COUNT:,} samples, learned from 1,000 pictures, agai
 
 def train(name: str, seed: int, threads: int) -> dict[str, Any]:
     def measure() -> dict[str, Any]:
-        steps = recipe.steps_for(WHOLE, "default", MINUTES, threads)
+        steps = recipe.steps_by_the_wall(WHOLE, "default", MINUTES)
         return judge(recipe.trained("small-data", "1000", DATA, name, steps, seed, threads), against=WHOLE)
 
     about = {"data": DATA, "recipe": name, "minutes": MINUTES, "seed": seed, "protocol": PROTOCOL}

@@ -4,7 +4,7 @@
 
 Collapsed is a run whose samples have recall < 0.1, or a diversity < 0.5 of the data's: 0 of 40 may be. Then 3 seeds at
 four times that length: the last score at most 1.1 times the best. And the paper's recipe, at width 64, 3 seeds. None of
-the healthy runs may be given a finding by the diagnosis.
+the healthy runs may be given a finding by the diagnosis. Minutes are the wall's, of two quiet cores: `recipe.py` has them.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import recipe
-from judge import PROTOCOL, judge
+from judge import COUNT, health
 from record import record
 
 from dcgan.folder import Folder
@@ -23,13 +23,14 @@ SEEDS = {"default": 20, "tutorial": 20, "paper, width 64": 3}
 MINUTES, LONG, LONG_SEEDS = 5, 4, 3  # of a run; times that; of so many
 SCORES = 12  # of a long run, on its way
 WORSE = 1.1
+PROTOCOL = f"recall of {COUNT:,} samples of the last checkpoint among as many training pictures, by a reader's features"
 
 
 def short(data: str, name: str, seed: int, threads: int) -> dict[str, Any]:
     def measure() -> dict[str, Any]:
-        steps = recipe.steps_for(data, name, MINUTES, threads)
-        found = judge(recipe.trained("stability", "short", data, name, steps, seed, threads))
-        return found | {"ok": not found["collapsed"] and not found["findings"]}
+        steps = recipe.steps_by_the_wall(data, name, MINUTES)
+        found = health(recipe.trained("stability", "short", data, name, steps, seed, threads))
+        return {"value": found["recall"], "ok": not found["collapsed"] and not found["findings"]} | found
 
     about = {"data": data, "recipe": name, "minutes": MINUTES, "seed": seed, "goal": "not collapsed, and no finding"}
     return record("stability", f"{data}, {name}, seed {seed}", measure, **about, protocol=PROTOCOL)
@@ -37,12 +38,12 @@ def short(data: str, name: str, seed: int, threads: int) -> dict[str, Any]:
 
 def long(data: str, name: str, seed: int, threads: int) -> dict[str, Any]:
     def measure() -> dict[str, Any]:
-        steps = recipe.steps_for(data, name, MINUTES * LONG, threads)
+        steps = recipe.steps_by_the_wall(data, name, MINUTES * LONG)
         every = max(1, steps // SCORES)
         out = recipe.trained("stability", "long", data, name, steps, seed, threads, evaluate_every=every)
         scores = [line["score"] for line in Folder(out).scores()]
         worse = scores[-1] / max(min(scores), 1e-6)
-        return judge(out) | {"value": round(worse, 3), "scores": scores, "ok": worse <= WORSE}
+        return health(out) | {"value": round(worse, 3), "scores": scores, "ok": worse <= WORSE}
 
     protocol = f"last over best of {SCORES} scores on the way: KID (lite0) of 1,000 samples against training pictures"
     about = {"data": data, "recipe": name, "minutes": MINUTES * LONG, "seed": seed, "goal": WORSE}

@@ -32,7 +32,8 @@ def benches(tmp_path, monkeypatch):
     recipes = {name: recipe.RECIPES[name] for name in ("tutorial", "default", "default, augment")}
     monkeypatch.setattr(recipe, "RECIPES", recipes)
     steps_for = recipe.steps_for
-    monkeypatch.setattr(recipe, "steps_for", lambda *_: 3)
+    for steps in ("steps_for", "steps_by_the_wall"):
+        monkeypatch.setattr(recipe, steps, lambda *_: 3)
     monkeypatch.setattr(score, "BUDGET", 20)
     monkeypatch.setattr(judge, "COUNT", 20)
     return {"recipe": recipe, "stability": stability, "small_data": small_data, "judge": judge, "steps_for": steps_for}
