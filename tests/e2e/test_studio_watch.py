@@ -66,16 +66,26 @@ def shown(page, name):
     """The pixels of the sheet that is shown, and its step."""
     image = column(page, name).get_by_role("img", name=re.compile("Samples of"))
     image.wait_for()
-    pixels = image.evaluate(
+    words, *pixels = image.evaluate(
         """async image => {
-            await image.decode();
-            const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            return [canvas.height, canvas.width, ...context.getImageData(0, 0, canvas.width, canvas.height).data];
+            for (;;) {
+                const src = image.src, words = image.alt;
+                try {
+                    await image.decode();
+                } catch (error) {
+                    if (image.src !== src) continue; // a newer sheet took its place meanwhile
+                    throw error;
+                }
+                const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+                const context = canvas.getContext("2d");
+                context.drawImage(image, 0, 0);
+                if (image.src !== src || image.alt !== words) continue;
+                const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
+                return [words, canvas.height, canvas.width, ...data];
+            }
         }"""
     )
-    step = int(re.search(r"at step ([\d,]+)", image.get_attribute("alt"))[1].replace(",", ""))
+    step = int(re.search(r"at step ([\d,]+)", words)[1].replace(",", ""))
     return step, np.array(pixels[2:], np.uint8).reshape(*pixels[:2], 4)[..., :3]
 
 
