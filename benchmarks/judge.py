@@ -1,9 +1,4 @@
-"""How a trained run is judged in these figures: its score, its recall, and how different its samples are.
-
-Whether it has collapsed is told of faces, digits and clothes by the features of a reader that was taught on true ones:
-a network of photographs is so taken by grain of a grey level that no drawn face lies in the support of the best run's
-samples.
-"""
+"""How a trained run is judged in these figures: its score, its recall, and how different its samples are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +10,9 @@ from dcgan.folder import Folder
 from dcgan.metrics import collapse
 from dcgan.metrics.evaluate import evaluate
 from dcgan.metrics.result import Figure
-from dcgan.metrics.subject import parsed
 
 COUNT = 5000  # samples, and reference pictures
 PROTOCOL = f"FID (lite0) of {COUNT:,} samples of the last checkpoint against as many training pictures; lower is better"
-READ = ("faces", "mnist", "fashion-mnist")  # sets whose precision and recall are by a reader's features
 
 
 def judge(out: Path, against: str | None = None) -> dict[str, Any]:
@@ -35,7 +28,7 @@ def judge(out: Path, against: str | None = None) -> dict[str, Any]:
 def health(out: Path, against: str | None = None) -> dict[str, Any]:
     """Whether it has collapsed, and what the diagnosis said while it trained."""
     model = dcgan.load(out, last=True)
-    by = "reader" if parsed(against or model.config.data)[0] in READ else "lite0"
+    by = collapse.extractor(against or model.config.data)
     held = _figures(out, against, ("pr",), by)
     recall = held["recall"].value
     diversity = collapse.diversity(model, data.like(model.config, model.config.data), min(COUNT, collapse.COUNT))
@@ -44,7 +37,7 @@ def health(out: Path, against: str | None = None) -> dict[str, Any]:
         "recall": round(recall, 3),
         "precision and recall by": by,
         "diversity": diversity,
-        "collapsed": collapse.collapsed(recall, diversity),
+        "collapsed": collapse.collapsed(recall, diversity, by),
         "findings": sorted({line["name"] for line in Folder(out).findings()}),
         "steps": model.header.step,
         "training_s": round(model.header.seconds, 1),

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from record import chosen, record, workplace
+from record import chosen, record, rows, workplace
 
 import dcgan
 from dcgan import data
@@ -47,10 +47,20 @@ def main() -> None:
 
 
 def seeds(*only: str) -> None:
+    if left := unjudged():
+        print(
+            f"one-nn: {len(left)} of {len(RECIPES)} recipes are not judged yet ({'; '.join(left)}), so the best of the "
+            "others is taken; python benchmarks/one_nn.py choose judges them"
+        )
     best = chosen("one-nn-choice", min)
     steps = TIMES * best["steps"]
     length = {"steps": steps, "threads": 1, "fade_from": steps // 2, "fade_to": steps}
     measure("an hour", best["key"], length, (50_000, 1_000_000), [int(seed) for seed in only] or range(3))
+
+
+def unjudged() -> list[str]:
+    judged = {row["key"] for row in rows("one-nn-choice")}
+    return [name for name in RECIPES if name not in judged]
 
 
 def train(out: str, recipe: str, seed: int, length: dict[str, Any]) -> dcgan.Model:
@@ -62,7 +72,14 @@ def train(out: str, recipe: str, seed: int, length: dict[str, Any]) -> dcgan.Mod
 def measure(
     budget: str, recipe: str, length: dict[str, Any], counts: tuple[int, ...], seeds: Sequence[int] = range(3)
 ) -> None:
-    """A row for each seed and number of digits, and one for the mean of all three."""
+    """A row for each seed and number of digits, and one for the mean of all three: all of one recipe. Rows that stand
+    may be another's, which was the best before all were judged; their keys do not say so, but `recipe` does."""
+    if others := [row for row in rows("one-nn") if row["key"].startswith(f"{budget}: ") and row["recipe"] != recipe]:
+        raise SystemExit(
+            f"one_nn.py: {others[0]['key']!r} stands in docs/results/one-nn.json with the recipe "
+            f"{others[0]['recipe']!r}, and {recipe!r} is asked for: they have no mean; take its rows out, and its runs "
+            f"out of {workplace()}, to make them anew"
+        )
     for count in counts:
         told = []
         for seed in seeds:

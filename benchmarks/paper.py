@@ -18,6 +18,8 @@ from record import record, workplace
 
 from dcgan.experiments import paper
 
+LEAST = 0.7  # of the goals, which a page reaches where nothing is broken
+
 
 def main(words: Sequence[str] = ()) -> None:
     if words[:1] == ["keep"]:
@@ -34,7 +36,8 @@ def main(words: Sequence[str] = ()) -> None:
         command=f"dcgan paper{flag}",
         goal=len(list(paper.entries())),
         seeds="0",
-        protocol="experiments of which the page has a picture and figures; seconds of the first call and of the second",
+        protocol=f"all are made, and {LEAST:.0%} of the goals reached; value: "
+        "experiments of which the page has a picture and figures; seconds of the first call and of the second",
     )
 
 
@@ -56,15 +59,17 @@ def made(name: str) -> dict:
     page = paper.make(place, quick=name == "quick")
     began = time.perf_counter()
     paper.make(place, quick=name == "quick")
+    told = [figure["ok"] for one in page.results for figure in one.get("figures", ()) if figure["ok"] is not None]
+    goals, reached = len(told), sum(told)
     done = [one["experiment"] for one in page.results if "reason" not in one]
     reasons = {one["experiment"]: one["reason"] for one in page.results if "reason" in one}
     return {
         "value": len(done),
-        "ok": not reasons,
+        "ok": not reasons and reached >= LEAST * goals,
         "not_made": reasons,
         "seconds": round(page.seconds),
-        "goals": sum(figure["ok"] is not None for one in page.results for figure in one.get("figures", ())),
-        "reached": sum(bool(figure["ok"]) for one in page.results for figure in one.get("figures", ())),
+        "goals": goals,
+        "reached": reached,
         "seconds_again": round(time.perf_counter() - began),
     }
 

@@ -1,6 +1,6 @@
 """Small data: 1,000 CIFAR-10 pictures, with --augment at most 0.7 times the score of without, at equal steps.
 
-    python benchmarks/small_data.py [--threads 1]     goes on where it stopped
+    python benchmarks/small_data.py     goes on where it stopped
 
 Scored against the whole training set: of 1,000 pictures alone a memoriser would score best.
 """
@@ -30,7 +30,7 @@ def train(name: str, seed: int, threads: int) -> dict[str, Any]:
 
 def main(words: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description="see the first lines of benchmarks/small_data.py")
-    parser.add_argument("--threads", type=int, default=recipe.CORES)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     asked = parser.parse_args(list(words))
     scores = {

@@ -49,7 +49,7 @@ def run(path: Path) -> dict[str, Any]:
         "last": reports[-1] if reports else None,
         "memory": folder.peak_memory(),
         "findings": folder.findings(),
-        "best": min(folder.scores(), key=lambda line: line["score"], default=None),
+        "best": folder.best_score(),
         "files": {name: str(file) for name, file in there.items() if file and file.exists()},
         "config": {name: value for name, value in held.items() if name not in ("data", "fingerprint", "preset")},
         "defaults": json.loads(Config.build(c.preset).to_json()),

@@ -1,8 +1,8 @@
 """What goes wrong as a GAN trains, each kind named, and said once in plain words with what to do about it.
 
 `dcgan train` looks at two kinds of lines of its log: reports (losses, D's opinions, the length of G's gradient) and
-checks, made of the samples that it draws anyway. What is found is a function of those lines alone: so it is the same
-after a resume, `dcgan info` repeats it, and `dcgan doctor` explains a finished run. No torch in here.
+checks, made of the samples that it draws anyway. What is found is a function of the Config and those lines: so it is
+the same after a resume, `dcgan info` repeats it, and `dcgan doctor` explains a finished run. No torch in here.
 
     no-number       losses or weights are no numbers any more
     D-won           D tells all pictures apart: its loss is near 0, and what G learns from it goes away
@@ -19,19 +19,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dcgan.config import Config
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 Line = Mapping[str, Any]
 
+EARLY = (500, 1 / 4, 30)  # steps in which all may happen; of a run that is shorter this share, and so many at least
+LATE = (3000, 1 / 2, 100)  # the same: after which a G draws different pictures, and no pattern of its own
 WINDOW = 20  # reports that D has to have won by
 WON, OUTRIGHT = 0.05, 0.003  # D's loss: at D(x) = 0.975 and D(G(z)) = 0.025; at 0.9985 and 0.0015
-GONE = 0.1  # of the largest gradient that G ever had
-LONG = 40  # reports in which swings are counted
-SWINGS, AHEAD, BEHIND = 6, 0.4, 0.0  # so many passages between a lead of D above the one and below the other
+GONE, VANISHED = 0.1, 0.01  # of the largest gradient that G had for so long; the second whatever D's loss is
+LONG = 100  # reports in which swings are counted
+SWINGS, AHEAD, BEHIND = 6, 0.5, 0.0  # so many passages between a lead of D above the one and below the other
 CHECKS = 3  # in a row: one alone may be chance
-COLLAPSED, DIVERSE = 0.35, 0.6  # of the data's diversity: fallen below the one after having been above the other
-LATE = 3000  # steps after which a G should draw different pictures, had it ever or not
+COLLAPSED, DIVERSE = 0.5, 0.6  # of the data's diversity: fallen below the one after having been above the other
+NEVER = 0.35  # of the same: below it late, having never been above
 DEAD = 0.5  # share of a layer's units
 CHECKERED = 8.0  # times the data's energy at every second pixel
 FAINT = 2e-3  # share of all energy below which that pattern is not seen
@@ -106,26 +110,42 @@ def dead(maps: "Sequence[Tensor]") -> float:
 # What it says
 
 
-def find(reports: Sequence[Line], checks: Sequence[Line]) -> list[Finding]:
+def find(config: Config, reports: Sequence[Line], checks: Sequence[Line]) -> list[Finding]:
     """All that is the matter now, by the lines up to now."""
+    reports, checks = _after(config, reports), _regular(config, checks)
     found = []
     for rule in (_D_won, _oscillation):
-        if reports and (words := rule(reports)):
+        if reports and (words := rule(config, reports)):
             found.append(Finding(_name(rule), reports[-1]["step"], words))
     for rule in (_G_collapsed, _dead_units, _checkerboard):
-        if checks and (words := rule(checks)):
+        if checks and (words := rule(config, checks)):
             found.append(Finding(_name(rule), checks[-1]["step"], words))
     return found
+
+
+def _after(config: Config, lines: Sequence[Line]) -> list[Line]:
+    """Without those of the beginning, when D soon tells all apart and G draws one mush."""
+    return [line for line in lines if line["step"] >= _limit(config, *EARLY)]
+
+
+def _regular(config: Config, checks: Sequence[Line]) -> list[Line]:
+    """Without those that were only made because somebody stopped the run: three stops are not three checks in a row."""
+    return [check for check in _after(config, checks) if not check["step"] % config.sample_every]
+
+
+def _limit(config: Config, steps: int, share: float, least: int) -> float:
+    return min(steps, max(least, share * config.steps)) if config.steps else steps
 
 
 def _name(rule: Callable) -> str:
     return rule.__name__.removeprefix("_").replace("_", "-")
 
 
-def sound(reports: Sequence[Line], checks: Sequence[Line]) -> bool:
-    """Whether nothing is the matter, and the last sheet shows no beginning of a collapse either."""
-    kept = _diversities(checks)
-    return not find(reports, checks) and (not kept or kept[-1] >= DIVERSE or max(kept) < DIVERSE)
+def sound(config: Config, checks: Sequence[Line]) -> bool:
+    """Whether the last sheet shows no collapse, nor the beginning of one. Other findings last in runs that go on well;
+    numbers that are none never come to a checkpoint."""
+    kept = _diversities(_regular(config, checks))
+    return not kept or kept[-1] >= DIVERSE or (max(kept) < DIVERSE and kept[-1] >= NEVER)
 
 
 def lead(report: Line) -> float:
@@ -139,46 +159,63 @@ def lead(report: Line) -> float:
     return report["D_x"] - report["D_Gz"]
 
 
-def no_number(step: int, seen: Line) -> Finding | None:
+def no_number(config: Config, step: int, seen: Line) -> Finding | None:
     """Of the numbers of a step, its losses and the lengths of gradients and weights among them."""
     if all(map(math.isfinite, seen.values())):
         return None
     words = (
-        "the losses are no numbers any more: the networks have diverged; train anew, with a lower --lr and another "
-        "--out, or go on from the last sound checkpoint with smaller steps: the same command and --recover"
+        "the losses are no numbers any more: the networks have diverged; go on from the last sound checkpoint with "
+        f"smaller steps (the same command and --recover), or {ANEW} {_half_rates(config)}"
     )
     return Finding(NO_NUMBER, step, words)
 
 
-def _D_won(reports: Sequence[Line]) -> str:
+ANEW = "train anew, in another --out, with"  # what a run was begun with, it goes on with
+
+
+def _half_rates(config: Config) -> str:
+    """By name and number: --lr alone sets D's too, which may be the smaller one."""
+    of_D = f" --lr-d {config.lr_D / 2:.2g}" if config.network != "vae" and config.lr_D else ""
+    return f"half the rates (--lr {config.lr / 2:.2g}{of_D})"
+
+
+def _augmented(config: Config) -> bool:
+    """Whether D's pictures are altered at random, or cannot be."""
+    return config.augment or config.network == "vae"
+
+
+def _D_won(config: Config, reports: Sequence[Line]) -> str:
     last = reports[-WINDOW:]
-    loss = np.median([report["loss_D"] for report in last])
-    if len(last) < WINDOW or loss > WON:
-        return ""
-    if np.median([lead(report) for report in last]) < 0.9:
+    if len(last) < WINDOW or np.median([lead(report) for report in last]) < 0.9:
         return ""
     # By the non-saturating loss G learns on, the more the less it fools D: on faces for 50,000 steps at 0.01 to 0.05.
-    lengths = [report["grad_G"] for report in reports if report.get("grad_G")]
-    left = np.median(lengths[-WINDOW:]) / max(lengths) if lengths else 1.0
-    if loss > OUTRIGHT and left >= GONE:
+    lengths = [report["grad_G"] for report in reports if report.get("grad_G") is not None]
+    usual = [np.median(lengths[i : i + WINDOW]) for i in range(0, len(lengths) - WINDOW + 1, WINDOW)]
+    left = np.median(lengths[-WINDOW:]) / max(usual) if usual and max(usual) else 1.0
+    loss = np.median([report["loss_D"] for report in last])
+    ours = not config.loss.startswith("own:")  # of another loss 0 may be no end
+    if left >= VANISHED and not (ours and (loss <= OUTRIGHT or (loss <= WON and left < GONE))):
         return ""
     words = f"D has won: it tells all pictures apart, its loss is {loss:.2g}"
     if left < GONE:
         words += f", and G's gradient is {100 * left:.2g} % of what it was"
-    return words + (
-        "; it seldom comes back from there: give D a lower rate (--lr-d) or fewer maps (--width-d), "
-        "or show it pictures altered at random (--augment)"
-    )
+    ways = [f"a lower rate of D (--lr-d {config.lr_D / 2:.2g})" if config.lr_D else "a lower rate of D (--lr-d)"]
+    ways += ["fewer maps in it (--width-d)"]
+    ways += [] if _augmented(config) else ["the pictures it sees altered at random (--augment)"]
+    return f"{words}; it seldom comes back from there: {ANEW} {', '.join(ways[:-1])} or {ways[-1]}"
 
 
-def _oscillation(reports: Sequence[Line]) -> str:
+def _oscillation(config: Config, reports: Sequence[Line]) -> str:
     sides = [1 if lead(r) > AHEAD else -1 for r in reports[-LONG:] if lead(r) > AHEAD or lead(r) < BEHIND]
     swings = sum(a != b for a, b in itertools.pairwise(sides))
     if swings < SWINGS:
         return ""
+    ways = [_half_rates(config)]
+    ways += ["a lower --beta1"] if config.optimizer == "adam" and config.beta1 else []
+    ways += [f"larger batches (--m {2 * config.m})"]
     return (
         f"the players swing: the lead changed {swings} times within {LONG} reports, from D to G and back, and what one "
-        "learns the other makes useless; lower both rates (--lr), lower --beta1, or take larger batches (--m)"
+        f"learns the other makes useless; {ANEW} {', '.join(ways[:-1])} or {ways[-1]}"
     )
 
 
@@ -186,30 +223,36 @@ def _diversities(checks: Sequence[Line]) -> list[float]:
     return [check["diversity"] for check in checks if check.get("diversity") is not None]
 
 
-def _G_collapsed(checks: Sequence[Line]) -> str:
+def _G_collapsed(config: Config, checks: Sequence[Line]) -> str:
     kept = _diversities(checks)
     last = kept[-CHECKS:]
     once = max(kept, default=0.0) >= DIVERSE
-    if len(last) < CHECKS or max(last) >= COLLAPSED or not (once or checks[-1]["step"] >= LATE):
+    late = checks[-1]["step"] >= _limit(config, *LATE)
+    if len(last) < CHECKS or max(last) >= (COLLAPSED if once else NEVER) or not (once or late):
         return ""
     fell = f"it was {max(kept):.2g} at its best" if once else "it never was much more"
+    more = "" if config.recover else " and --recover, which goes back to a sound checkpoint by itself"
+    few = "" if _augmented(config) else "; a small set of pictures wants --augment"
     return (
         f"G has collapsed: it draws the same few pictures whatever z is (their diversity is {last[-1]:.2g} of the "
-        f"data's, and {fell}); go back with --recover, or train anew with a lower --lr; a small set of pictures "
-        "wants --augment"
+        f"data's, and {fell}); {ANEW} {_half_rates(config)}{more}{few}"
     )
 
 
-def _dead_units(checks: Sequence[Line]) -> str:
+def _dead_units(config: Config, checks: Sequence[Line]) -> str:
     last = checks[-CHECKS:]
     if len(last) < CHECKS:
         return ""
     for player in "GD":
         if min(check.get(f"dead_{player}") or 0.0 for check in last) >= DEAD:
+            ways = [_half_rates(config)]
+            if config.network != "mlp":  # that one has rectifiers, and no norm, of its own
+                rectifier, norm = getattr(config, f"activation_{player}"), getattr(config, f"norm_{player}")
+                ways += [] if rectifier == "leaky" else [f"--activation-{player.lower()} leaky"]
+                ways += [f"--norm-{player.lower()} batch"] if norm == "none" else []
             return (
                 f"{100 * last[-1][f'dead_{player}']:.0f} % of a layer's units in {player} are dead: they give the same "
-                f"number for every picture, and learn nothing; use --activation-{player.lower()} leaky, keep batch "
-                "norm, or lower --lr"
+                f"number for every picture, and learn nothing; {ANEW} {' or '.join(ways)}"
             )
     return ""
 
@@ -219,14 +262,15 @@ def checkered(of_data: float) -> float:
     return max(CHECKERED * of_data, FAINT)
 
 
-def _checkerboard(checks: Sequence[Line]) -> str:
+def _checkerboard(config: Config, checks: Sequence[Line]) -> str:
     last = checks[-CHECKS:]
-    if len(last) < CHECKS or (checks[-1]["step"] < LATE and len(checks) < 4 * CHECKS):
+    if len(last) < CHECKS or checks[-1]["step"] < _limit(config, *LATE):
         return ""
     if any(check["checkerboard"] < checkered(check["checkerboard_of_data"]) for check in last):
         return ""
+    way = f"{ANEW} --up nearest, which has no such pattern of its own, or train longer"
     return (
         f"the samples carry a checkerboard: {100 * last[-1]['checkerboard']:.2g} % of their energy alternates from "
-        f"pixel to pixel, of the data's {100 * last[-1]['checkerboard_of_data']:.2g} %; grow maps with --up nearest, "
-        "which has no such pattern of its own, or train longer"
+        f"pixel to pixel, of the data's {100 * last[-1]['checkerboard_of_data']:.2g} %; "
+        + (way if config.up == "transposed" else f"train longer, or {ANEW} {_half_rates(config)}")
     )

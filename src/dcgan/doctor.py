@@ -76,7 +76,7 @@ def examine(path: Path | str) -> Examination:
     folder = Folder.of(path)
     config, header = folder.config(), folder.header()
     reports, checks, said = folder.reports(), folder.checks(), folder.findings()
-    now = {finding.name: finding for finding in diagnosis.find(reports, checks)}
+    now = {finding.name: finding for finding in diagnosis.find(config, reports, checks)}
     last = reports[-1]["step"] if reports else 0
     findings: list[Line] = [
         {**line, "still": line["event"] == "finding" and (line["name"] in now or _ended(line, last))} for line in said
@@ -86,7 +86,7 @@ def examine(path: Path | str) -> Examination:
         for one in now.values()
         if not any(line["name"] == one.name and line["still"] for line in findings)
     ]
-    score = _score(folder.scores())
+    score = _score(folder)
     advice = [one["words"].partition(";")[2].strip() for one in findings if one["still"]]
     if score and score["last"] > PAST * max(score["best"], 0.0) and score["best"] > 0:
         drawn = "`dcgan sample` draws from the best checkpoint unless told --last"
@@ -101,7 +101,7 @@ def examine(path: Path | str) -> Examination:
         unfinished = "" if folder.finished() else "it is not finished: run the same command again; "
         told = "" if score or kept.of(folder) else "how good its pictures are, `dcgan evaluate` tells"
         advice.append((unfinished + told).strip("; ") or "nothing to do")
-    if config.recover is False and any(one["name"] in (diagnosis.NO_NUMBER, diagnosis.COLLAPSE) for one in findings):
+    if config.recover is False and any(one["name"] == diagnosis.NO_NUMBER for one in findings):
         advice.append("with --recover the same command goes back to a sound checkpoint of itself")
     return Examination(
         str(folder.path),
@@ -149,9 +149,9 @@ def _signs(reports: Sequence[Line], checks: Sequence[Line], game: bool) -> dict[
     return signs
 
 
-def _score(scores: Sequence[Line]) -> dict[str, Any] | None:
-    if not scores:
+def _score(folder: Folder) -> dict[str, Any] | None:
+    scores, best = folder.scores(), folder.best_score()
+    if not best:
         return None
-    best = min(scores, key=lambda line: line["score"])
     last = scores[-1]
     return {"best": best["score"], "last": last["score"], "step_of_best": best["step"], "metric": last["metric"]}

@@ -98,6 +98,14 @@ class Folder:
         """What --evaluate-every measured: step, score (the lower, the better) and metric."""
         return [line for line in self.lines() if line.get("event") == "evaluate"]
 
+    def best_score(self) -> dict[str, Any] | None:
+        """Of the checkpoint that is kept for it: a run that went back has forgotten some scores, and keeps that."""
+        scores = self.scores()
+        if not (scores and self.best.is_file()):
+            return min(scores, key=lambda line: line["score"], default=None)
+        header = checkpoint.read_header(self.best)
+        return scores[-1] | {"step": header.step, "score": header.score}
+
     def checks(self) -> list[dict[str, Any]]:
         """What was measured of each sheet of samples: see diagnosis.py."""
         return [line for line in self.lines() if line.get("event") == "check"]

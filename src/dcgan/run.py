@@ -3,6 +3,7 @@
 `train` iterates Algorithm 1 and decides when to report, sample and save. To resume, run the same command again.
 """
 
+import math
 import os
 import platform
 import re
@@ -74,6 +75,8 @@ def train(plan: Plan, console: Console | None = None) -> int:
             more = "--steps" if config.steps else "--minutes"
             console.say(f"{folder.path} is finished: {state.step:,} steps. To train on, ask for more {more}.")
             return distributed.tell(0)
+        if config.recover and not folder.sound.is_file():
+            session.first_sound()
         files.write_whole(folder.config_file, config.to_json().encode())
         return distributed.tell(session.train(stack.enter_context(_stop_signals(console))))
 
@@ -249,6 +252,10 @@ class Watch:
             self.__enter__()
 
 
+class Diverged(UserError):
+    """A run ended because its losses were no numbers any more."""
+
+
 class Ill(Exception):
     """What a run does not go on with."""
 
@@ -312,8 +319,6 @@ class Session:
         self.console.say(f"{self.folder.path}: {about}, on {self.device}{goes_on}")
         if not state.step:
             self.sample()
-        if c.recover and not self.folder.sound.is_file():
-            self.save(self.folder.sound)
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
             bar.update(self.done)
             batch = feed.batches(c, self.stream, self.device, distributed.rows(c.m))
@@ -355,19 +360,27 @@ class Session:
             if c.evaluate_every and (not step % c.evaluate_every or self.finished):
                 self.evaluate()
             if saves:
-                if c.recover and diagnosis.sound(self.reports, self.checks):
+                if c.recover and diagnosis.sound(c, self.checks):
                     self.save(self.folder.sound)
                 self.save(self.folder.last)
         return words
 
     def numbers(self, progress: Progress) -> dict[str, float]:
-        """Its losses and D's opinions; the margin where only that counts. G's gradient is that of its last step."""
-        seen = {name: round(float(value), 6) for name, value in progress._asdict().items()}
-        if not self.loss.paired:
+        """Its losses and D's opinions; G's gradient is that of its last step.
+
+        Under a paired loss only D's margin counts, and its opinions are arbitrary by a shift of all logits: they are
+        told as if 0 lay in the middle of that margin.
+        """
+        seen = {name: float(value) for name, value in progress._asdict().items()}
+        if self.loss.paired:
+            half = seen["D_margin"] / 2
+            seen |= {"D_x": (1 + math.tanh(half / 2)) / 2, "D_Gz": (1 - math.tanh(half / 2)) / 2}  # sigmoid(+-half)
+        else:
             del seen["D_margin"]
+        seen = {name: round(value, 6) for name, value in seen.items()}
         seen["grad_G"] = round(_length(p.grad for p in self.state.G.parameters()), 6)
         weights = _length(p for network in (self.state.G, self.state.D) for p in network.parameters())
-        if ill := diagnosis.no_number(self.state.step, {**seen, "weights": weights}):
+        if ill := diagnosis.no_number(self.config, self.state.step, {**seen, "weights": weights}):
             raise Ill(ill)
         return seen
 
@@ -404,12 +417,16 @@ class Session:
         files.write_whole(self.folder.sample_file(self.state.step), images.png(images.grid(drawn), recipe))
 
     def dead_units(self, G: torch.nn.Module, D: torch.nn.Module, z: torch.Tensor, y: Any) -> dict[str, float]:
-        """In G of these latents, in D of the run's first pictures; networks of one's own are not looked into."""
+        """In G of these latents, in D of what it draws of them and of the run's first pictures; networks of one's own
+        are not looked into."""
         if not (isinstance(G, networks.Network) and isinstance(D, networks.Network)):
             return {}
         few = slice(CHUNK)
-        maps_G: Any = G.maps(z[few].to(self.device), None if y is None else y[few].to(self.device))  # type: ignore
-        maps_D: Any = D.maps(*feed.batches(self.config.replace(m=LOOKED_AT), self.stream, self.device)(0))  # type: ignore
+        y = None if y is None else y[few].to(self.device)
+        maps_G: Any = G.maps(z[few].to(self.device), y)  # type: ignore
+        x, *of = feed.batches(self.config.replace(m=LOOKED_AT), self.stream, self.device)(0)
+        labels = [torch.cat([one, y]) for one in of if one is not None and y is not None]
+        maps_D: Any = D.maps(torch.cat([x, maps_G[-1]]), *labels)  # type: ignore
         return {"dead_G": diagnosis.dead(maps_G[:-1]), "dead_D": diagnosis.dead(maps_D)}
 
     def remember(self) -> None:
@@ -417,11 +434,26 @@ class Session:
         self.reports, self.checks = self.folder.reports(), self.folder.checks()
         self.said = {line["name"] for line in self.folder.findings() if line["event"] == "finding"}
 
+    def first_sound(self) -> None:
+        """What to go back to before another is kept, where --recover was not asked for from the beginning too."""
+        if diagnosis.sound(self.config, [check for check in self.folder.checks() if check["step"] <= self.state.step]):
+            self.save(self.folder.sound)
+        elif self.folder.best.is_file():
+            files.write_whole(self.folder.sound, self.folder.best.read_bytes())
+        else:
+            raise UserError(
+                f"--recover: {self.folder.path} shows a collapse already, and no earlier checkpoint is kept; begin a "
+                "new run with --recover and another --out"
+            )
+
     def diagnose(self) -> None:
-        """Say what is newly the matter; a collapse is left, where that was asked for."""
-        for finding in diagnosis.find(self.reports, self.checks):
-            if self.config.recover and finding.name == diagnosis.COLLAPSE and self.state.recoveries < MOST_RECOVERIES:
-                raise Ill(finding)
+        """Say what is newly the matter; a collapse is left, where that was asked for, as soon as a sheet shows it."""
+        for finding in diagnosis.find(self.config, self.reports, self.checks):
+            leaves = self.config.recover and self.state.recoveries < MOST_RECOVERIES
+            if leaves and finding.name == diagnosis.COLLAPSE:
+                if finding.step == self.state.step:
+                    raise Ill(finding)
+                continue
             if finding.name not in self.said:
                 self.said.add(finding.name)
                 self.folder.write(event="finding", **finding._asdict())
@@ -433,9 +465,9 @@ class Session:
         if not self.config.recover or state.recoveries == MOST_RECOVERIES:
             self.folder.write(event="finding", **finding._asdict())
         if not self.config.recover:
-            raise UserError(f"{self.folder.path}: at step {finding.step:,} {finding.words}")
+            raise Diverged(f"{self.folder.path}: at step {finding.step:,} {finding.words}")
         if state.recoveries == MOST_RECOVERIES:
-            raise UserError(
+            raise Diverged(
                 f"{self.folder.path}: at step {finding.step:,}, after {MOST_RECOVERIES} recoveries, {finding.words}"
             )
         recoveries = state.recoveries + 1

@@ -68,7 +68,7 @@ def walk(
     run: Path,
     /,
     *,
-    points: Annotated[list[str] | None, Parameter(name="--point")] = None,
+    points: Annotated[list[str] | None, Parameter(name=("--point", "--points"))] = None,
     steps: Whole = None,
     last: Last = False,
     out: Out = None,
@@ -85,7 +85,7 @@ def walk(
     points
         Where to go, in words; given several times, in this order. [default: seeds 0 to 8]
     steps
-        From one point to the next. [default: 24]
+        From one point to the next, 5 or more. [default: 24]
     out
         The picture, a .png; an animation and a JSON go beside it. [default: RUN/experiments/walk.png]
     """
@@ -197,7 +197,8 @@ def combine(
     run
         A run's folder or a checkpoint file.
     points
-        Sums in words, like '+12,40,77 -3,9,31 +5,8,61'; a group counts as the mean of its seeds.
+        Sums in words, like '+12,40,77 -3,9,31 +5,8,61'; a group counts as the mean of its seeds. Of a conditional run
+        all of a sum is of one class: '... @3', or else the first seed's.
     find
         What a sum should show, of a run on built-in pictures: 'man glasses', made of a woman with and without them and
         a man without, which a reader finds; or all groups, like '+woman hair=long -woman hair=bun +man hair=bun'.
@@ -220,6 +221,8 @@ def turn(
     *,
     what: list[str] | None = None,
     pairs: Positive = None,
+    left: str | None = None,
+    right: str | None = None,
     last: Last = False,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -228,7 +231,8 @@ def turn(
 ) -> None:
     """Figure 8: a vector from samples that look left to samples that look right turns others; scale and place too.
 
-    Of a run on built-in pictures, since a reader chooses the samples and sees what comes of it.
+    Of a run on built-in pictures a reader chooses the samples and sees what comes of it. Of any other name samples at
+    both ends; what comes of it is then drawn, and not measured.
 
     Parameters
     ----------
@@ -239,13 +243,18 @@ def turn(
         [default: turn, scale and x of faces, turn and light of rooms, turn and scale of numbers]
     pairs
         Samples at each end; the paper has 4. [default: 16]
+    left
+        Seeds of samples at one end, like 1,2,3,4, in place of what a reader chooses.
+    right
+        Seeds of samples at the other end, towards which others are moved.
     out
         The picture; a JSON goes beside it. [default: RUN/experiments/turn.png]
     """
     from dcgan.experiments import turn as experiment
 
     model, console = _begin("turn", run, out, overwrite, json_out, quiet, last)
-    found = experiment.compute(model, what or (), console=console, **_given(pairs=pairs))
+    named = _given(pairs=pairs, left=left, right=right)
+    found = experiment.compute(model, what or (), console=console, **named)
     _end(experiment, found, model.folder, out, overwrite, json_out, console)
 
 
@@ -308,7 +317,8 @@ def invert(
     image
         A picture, of any size and form that `train` takes.
     name
-        What to call it: `--point '0.5*#NAME + 0.5*17'` draws half of it. [default: the file's name]
+        What to call it: `--point '0.5*#NAME + 0.5*17'` draws half of it; of a conditional run add the class that is
+        printed, like '#NAME @3'. [default: the file's name]
     remove
         Take this name out of the run again.
     class_
@@ -475,6 +485,7 @@ def one_nn(
     from dcgan.experiments import pictures
 
     model, console = _begin("one-nn", run, out, overwrite, json_out, quiet, last)
+    experiment.check_test(model, test)
     judge = pictures.unseen(model, model.config.data, test, "--test", console)
     learned = pictures.of_run(model, None, console) if real else None
     found = experiment.compute(model, judge, real=learned, console=console, **_given(count=count))

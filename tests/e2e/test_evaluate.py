@@ -186,10 +186,6 @@ def test_wrong_words_get_a_sentence(cli, trained, files, network, tmp_path, monk
         "few: it has 19 pictures, and nothing can be told from"
     )
     assert said(trained, "--features", "lite1").startswith("--features lite1: there is no such file")
-    assert said(files / "fresh.npy", "--against", files / "seen.npy", "--metrics", "memory", "--features", network) == (
-        f"--metrics memory: pictures like {files}/seen.npy that were not trained on are wanted beside those that were; "
-        "name some with --held-out DATA, or leave it out"
-    )
     assert said(files / "fresh.npy", "--against", files / "seen.npy", "--metrics", "truth").startswith(
         f"--metrics truth: {files}/seen.npy has neither classes nor known factors"
     )
@@ -214,7 +210,7 @@ def test_a_run_whose_pictures_have_changed(cli, files, network, tmp_path):
     (tmp_path / "mine.npy").unlink()
     error = cli(*command).err
     assert "there is no such file or folder" in error
-    assert error.endswith("; or say what to compare with: --against DATA\n")
+    assert error.endswith("; or name others to compare with: evaluate RUN --against DATA, neighbours RUN DATA\n")
     assert cli(*command, "--against", files / "unseen.npy").code == 0
 
 
@@ -310,3 +306,14 @@ def test_json_is_one_object(cli, files, network):
     done = cli("evaluate", files / "fresh.npy", "--against", files / "seen.npy", "--features", network, "--count", 50,
                "--json")  # fmt: skip
     assert list(json.loads(done.out)) == ["title", "figures", "notes"]
+
+
+def test_copies_to_the_letter_where_nothing_is_held_out(cli, files, network):
+    """Of a folder of one's own all was trained on: what can be told is told, and how to tell more."""
+    for name, ok in (("fresh", True), ("seen", False)):
+        words = ["--against", files / "seen.npy", "--metrics", "memory", "--features", network, "--json"]
+        found = cli("evaluate", files / f"{name}.npy", *words).json
+        pixels = found["figures"][0]
+        assert (pixels["name"], pixels["ok"]) == ("copied to the letter (pixels)", ok)
+        assert pixels["value"] == (0 if ok else 1)
+        assert "--held-out DATA" in found["notes"][-1]

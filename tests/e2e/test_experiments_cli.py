@@ -14,7 +14,7 @@ from PIL import Image
 import dcgan
 import genuine
 from dcgan import data, images
-from dcgan.experiments import epochs, neighbours, paper, result, walk
+from dcgan.experiments import combine, epochs, neighbours, paper, result, walk
 from dcgan.metrics import subject
 from dcgan.metrics.result import Figure
 from support import TINY, flags
@@ -46,18 +46,41 @@ def test_combine(cli, run: Path):
     assert "section 6.3.2, figure 7" in words
 
 
+def test_sums_of_runs_that_were_trained(run: Path, classes: Path):
+    """Sums are drawn as sample draws them, with neighbours near them; those of pixels are something else."""
+    model = dcgan.load(run)
+    (one,) = combine.compute(model, [SUM]).sums
+    assert np.array_equal(one.drawn[0], model.sample(SUM)[0])
+    away = np.abs(one.drawn.astype(float) - one.drawn[0]).mean((1, 2, 3))
+    others = np.abs(model.sample(range(20)).astype(float) - one.drawn[0]).mean((1, 2, 3))
+    assert 0 < away[1:].max() < others.mean()
+    assert np.abs(one.pixels.astype(float) - one.drawn[0]).mean() > 1
+    of_class = dcgan.load(classes)
+    (one,) = combine.compute(of_class, [SUM]).sums  # 12 is of class 2 of 10
+    assert one.words == f"{SUM[1:]} @2"
+    assert np.array_equal(one.groups[1][1], of_class.sample(["3 @2", "9 @2", "31 @2"]))
+
+
+def test_turn_of_samples_that_are_named(cli, run: Path):
+    done = cli("turn", run, "--left", "1,2,3,4", "--right", "5-8", "--json")
+    assert done.code == 0, done.err
+    assert done.json["figures"] == []
+    assert "by the mean of 5-8 less the mean of 1,2,3,4" in done.json["found"]
+    assert (run / "experiments" / "turn.png").read_bytes()[:4] == b"\x89PNG"
+
+
 @pytest.mark.slow
 def test_walk(cli, run: Path):
     out = run.parent / "strip.png"
-    done = cli("walk", run, "--point", "1", "--point", "2", "--steps", "3", "--out", out, "--json")
+    done = cli("walk", run, "--points", "1", "--point", "2", "--steps", "5", "--out", out, "--json")
     assert done.code == 0, done.err
     assert [Path(path).name for path in done.json["files"]] == ["strip.png", "strip.webp", "strip.json"]
     assert [figure["goal"] for figure in done.json["figures"]] == [walk.GOAL, walk.PART]
     with Image.open(out.with_suffix(".webp")) as opened:
-        assert opened.n_frames == 6
+        assert opened.n_frames == 10
         assert opened.info["loop"] == 0
     assert not (run / "experiments").exists()
-    again = cli("walk", run, "--point", "1", "--point", "2", "--steps", "4", "--out", out)
+    again = cli("walk", run, "--point", "1", "--point", "2", "--steps", "6", "--out", out)
     assert (again.code, again.out) == (2, "")
     assert "there is such a file already; choose another name, or add --overwrite" in again.err
 
@@ -103,6 +126,21 @@ def test_a_planted_memoriser_is_caught(run: Path, small, monkeypatch):
     assert caught.protocol["verbatim"] == pytest.approx(neighbours.PLANTED, abs=0.05)
     others = neighbours.compute(model, "rooms:40", held_out="rooms:30", count=60)
     assert others.figures[0].protocol["training"] == {"of": "rooms", "count": 40, "among": 40}
+    assert neighbours.compute(model, count=60).figures[0].ok is not False  # a run that learned nothing copies nothing
+    with monkeypatch.context() as alone:  # a folder of one's own, all of it trained on
+        alone.setattr("dcgan.metrics.subject.others", lambda learned: None)
+        found = neighbours.compute(model, count=60)
+        assert [one.name for one in found.figures] == [
+            "copied to the letter (pixels)",
+            "copied to the letter (lite0)",
+            "copied (pixels), a planted memoriser",
+        ]
+        assert [one.ok for one in found.figures] == [True, True, True]
+        assert (
+            found.found
+            == "0.0% of samples copy to the letter, by pixels; a memoriser that copies one in five is caught"
+        )
+        assert neighbours.figure(found).startswith(b"\x89PNG")
     monkeypatch.setattr(neighbours, "PLANTED", 0.0)  # nothing planted, nothing caught
     assert neighbours.compute(model, count=60).figures[-1].ok is False
 
@@ -111,12 +149,18 @@ def test_a_planted_memoriser_is_caught(run: Path, small, monkeypatch):
     ("words", "said"),
     [
         ("walk {run} --point 1", "--point 1: a walk needs two points or more"),
-        ("walk {run} --steps 0", "--steps 0: from one point to the next it must be 2 to 1,000 steps"),
+        ("walk {run} --steps 0", "--steps 0: from one point to the next it must be 5 to 1,000 steps"),
+        ("walk {run} --points 1 --steps 4", "--point 1: a walk needs two points or more"),
         ("walk {run} --out strip.jpg", "--out strip.jpg: the picture is written as PNG"),
         ("combine {run} 17", "point '17': a sum has two groups or more"),
         ("combine {run} +12,x", "point '+12,x': cannot read"),
         ("combine {run} --find moustache", "--find 'moustache': faces have no 'moustache'"),
         ("turn {run} --what hair", "--what hair: faces have no such continuous factor"),
+        (
+            "turn {run} --left 1,2,3,4",
+            "--left 1,2,3,4: a vector has two ends; name the seeds of the other with --right",
+        ),
+        ("turn {run} --left 1,2 --right 2,3", "--left 1,2 --right 2,3: seed 2 is named 2 times; name each once"),
         ("forget {run}", "--what window: only of a window, bed, door or lamp in rooms"),
         ("forget {run} --boxes none.json", "--boxes none.json: it cannot be read"),
         ("epochs {run} --passes 5,1", "--passes 5,1: write whole numbers that rise, like 1,5"),

@@ -1,5 +1,7 @@
 """dcgan classify: the SVM where its cost is least, the measures at their ends, D above a random one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ import untrained
 from dcgan import data
 from dcgan.errors import UserError
 from dcgan.experiments import classify, filters, kmeans, supervised, svm
+from dcgan.metrics.result import Figure
 
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 10.0])
@@ -129,6 +132,69 @@ def test_a_D_that_learned_nothing_misses_its_goal(learned):
         layer.linear.weight.data[1:] = layer.linear.weight.data[:1]
     found = classify.compute(broken, train, test, methods=("D", "random"), each=60)
     assert found.ok is False
+
+
+@pytest.mark.parametrize(("kmeans", "ok"), [(0.5, True), (0.6, False), (0.7, False)])
+def test_k_means_is_a_goal_of_its_own(kmeans, ok):
+    """Where D's features are not above it the whole is missed, though pixels and a random D are below."""
+    right = {"D": 0.6, "pixels": 0.3, "random": 0.4, "kmeans": kmeans}
+    told = {
+        (method, words): Figure(f"{classify.CALLED[method]}, {words}", value, {}, "0")
+        for method, value in right.items()
+        for words in ("all labels", "20 labels a class")
+    }
+    figures = {figure.name: figure for figure in classify._against(told)}
+    assert len(figures) == len(told) + 2
+    for words in ("all labels", "20 labels a class"):
+        own, above = figures[f"D's features, {words}"], figures[f"D's features above k-means, {words}"]
+        assert (own.value, own.goal, own.ok) == (0.6, 0.4, True)
+        assert (above.value, above.goal, above.side, above.ok) == (0.6, kmeans, ">", ok)
+    found = classify.Result(subject="", found="", figures=[*figures.values()], clusters=[], named=[])
+    assert found.as_json()["ok"] is ok
+    del told["D", "all labels"], told["D", "20 labels a class"]  # alone it is held against nothing
+    assert all(figure.goal is None for figure in classify._against(told))
+
+
+def test_k_means_is_measured_beside_D():
+    train, test = (data.open(f"numbers:{n}", size=16, seed=seed) for n, seed in ((100, 0), (50, 1)))
+    model = untrained.model(size=(16, 16), width=4)
+    found = classify.compute(model, train, test, methods=("kmeans", "D"), each=20, centres=10)
+    above = next(figure for figure in found.figures if figure.name == "D's features above k-means, all labels")
+    told = {figure.name: figure.value for figure in found.figures}
+    assert (above.value, above.goal) == (told["D's features, all labels"], told["k-means features, all labels"])
+    assert found.ok is above.ok is (above.value > above.goal)
+
+
+def test_the_passes_of_a_supervised_network_are_told():
+    """The few labels are as many minibatches, and so more passes."""
+    train, test = (data.open(f"numbers:{n}", size=16, seed=seed) for n, seed in ((400, 0), (50, 1)))
+    model = untrained.model(size=(16, 16), width=4)
+    found = classify.compute(model, train, test, methods=("cnn",), each=20, steps=120)
+    told = [(one.protocol["steps"], one.protocol["passes"]) for one in found.figures[:2]]
+    assert told == [(120, 19.2), (120, 38.4)]  # of 64 of 400, and of 200
+
+
+def test_the_two_hour_table(monkeypatch):
+    """benchmarks/features.py: the supervised networks see all pictures 25 times, and k-means above D is a miss."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    import features
+
+    made = {}
+
+    def record(figure, key, compute, **about):
+        made[key] = {"value": 0.5 + 0.1 * key.endswith("kmeans")} if len(made) < len(classify.CALLED) else compute()
+        return made[key]
+
+    asked = []
+    measure = features.measure
+    monkeypatch.setattr(features, "record", record)
+    monkeypatch.setattr(features, "choose", lambda: None)
+    monkeypatch.setattr(features, "chosen", lambda figure: {"key": "default"})
+    monkeypatch.setattr(features, "measure", lambda *words, **how: (asked.append(how), measure(*words, **how)))
+    features.main()
+    assert asked[0]["steps"] * supervised.BATCH >= 25 * 50_000
+    assert list(made) == [*(f"two hours: {method}" for method in classify.CALLED), "two hours: D above k-means"]
+    assert made["two hours: D above k-means"] == {"value": 0.5, "goal": 0.6, "side": ">", "ok": False}
 
 
 def test_bad_input(cli, tmp_path, classes):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dcgan import about, checkpoint, diagnosis, doctor, planning, run
+from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
 from dcgan.folder import Folder
@@ -46,7 +47,7 @@ def swinging():
 PROVOKED = {
     "D-won": {"lr": 0.0, "lr_D": 2e-2},
     "G-collapsed": {"size": 16, "optimizer": "sgd", "lr": 0.3, "lr_D": 0.3, "momentum": 0.9, "momentum_to": 0.9},
-    "oscillation": {"own": swinging, "lr": 0.0, "lr_D": 1e-2, "beta2": 0.9, "steps": 190},
+    "oscillation": {"own": swinging, "lr": 0.0, "lr_D": 3e-2, "beta2": 0.9, "steps": 230},
     "dead-units": {"size": 16, "lr": 0.05, "lr_D": 0.05, "norm_D": "none", "norm_G": "none", "activation_D": "relu"},
     "checkerboard": {"size": 16, "lr": 2e-3, "lr_D": 0.0, "norm_G": "none"},
 }
@@ -101,7 +102,11 @@ def test_under_a_paired_loss_the_margin_tells(tmp_path):
     """It is in the log there, and only there; and D wins by it."""
     folder = train(tmp_path / "run", loss="relativistic", **PROVOKED["D-won"])
     assert all("D_margin" in report for report in folder.reports())
-    assert folder.reports()[-1]["D_margin"] > 3
+    last = folder.reports()[-1]
+    assert last["D_margin"] > 3
+    logit = {name: np.log(last[name] / (1 - last[name])) for name in ("D_x", "D_Gz")}  # told as if it lay in the middle
+    assert logit["D_x"] == pytest.approx(last["D_margin"] / 2, rel=1e-2)
+    assert logit["D_Gz"] == pytest.approx(-last["D_margin"] / 2, rel=1e-2)
     assert "D-won" in names(folder)
     assert not any("D_margin" in report for report in train(tmp_path / "other", steps=5).reports())
 
@@ -183,9 +188,21 @@ def test_samples_are_held_against_the_data():
 
 def reports(leads, loss_D=0.7, **more):
     return [
-        {"step": 50 * (i + 1), "loss_D": loss_D, "loss_G": 1.0, "D_x": 0.5 + lead / 2, "D_Gz": 0.5 - lead / 2, **more}
+        {
+            "step": LATER + 50 * (i + 1),
+            "loss_D": loss_D,
+            "loss_G": 1.0,
+            "D_x": 0.5 + lead / 2,
+            "D_Gz": 0.5 - lead / 2,
+            **more,
+        }
         for i, lead in enumerate(leads)
     ]
+
+
+def soon(lines):
+    """The same at every tenth step of a run's beginning."""
+    return [line | {"step": 10 * (i + 1)} for i, line in enumerate(lines)]
 
 
 def checks(diversities=(), step=250, **more):
@@ -195,8 +212,12 @@ def checks(diversities=(), step=250, **more):
     ]
 
 
-def found(reports=(), checks=()):
-    return [finding.name for finding in diagnosis.find(reports, checks)]
+CONFIG = Config.build(steps=100_000)
+LATER = 10_000  # the lines of most rules' tests begin there: what a run begins with has its own test
+
+
+def found(reports=(), checks=(), config=CONFIG):
+    return [finding.name for finding in diagnosis.find(config, reports, checks)]
 
 
 def test_D_won_by_many_reports():
@@ -204,11 +225,19 @@ def test_D_won_by_many_reports():
     assert found(reports([0.99] * 19, 0.002)) == []
     assert found(reports([0.99] * 20, 0.004)) == []
     assert found(reports([0.99] * 40, 0.002) + reports([0.4] * 11)) == []  # it came back
+    assert found(soon(reports([0.99] * 20, 0.002))) == []  # all begin so
     fading = reports([0.3] * 20, grad_G=10.0) + reports([0.99] * 20, 0.01, grad_G=0.2)
-    (finding,) = diagnosis.find(fading, [])
+    (finding,) = diagnosis.find(CONFIG, fading, [])
     assert "its loss is 0.01, and G's gradient is 2 % of what it was" in finding.words
     behind = reports([0.3] * 20, grad_G=10.0) + reports([0.99] * 20, 0.01, grad_G=19.0)
     assert found(behind) == []  # it is told more than ever how to do better
+    spike = reports([0.3] * 20, grad_G=1.0) + reports([0.3], grad_G=11.0) + reports([0.99] * 39, 0.03, grad_G=1.0)
+    assert found(spike) == []
+    saturated = reports([0.3] * 20, grad_G=10.0) + reports([0.93] * 20, 0.06, grad_G=0.05)  # log(1 - D(G(z)))
+    assert found(saturated) == ["D-won"]
+    own = CONFIG.replace(loss="own:wasserstein")  # its loss says nothing: it may be -3.2
+    assert found(reports([0.99] * 40, -3.2, grad_G=1.0), config=own) == []
+    assert found(reports([0.3] * 20, grad_G=1.0) + reports([0.99] * 20, -3.2, grad_G=0.001), config=own) == ["D-won"]
 
 
 def test_where_only_the_margin_counts():
@@ -225,22 +254,74 @@ def test_oscillation_is_many_swings():
     assert found(reports([0.8, -0.2] * 4)) == ["oscillation"]
     assert found(reports([0.8, -0.2] * 3)) == []  # five
     assert found(reports([0.8, 0.1] * 20)) == []  # never lost the lead
-    assert found(reports([0.8, -0.2] * 20) + reports([0.5] * 40)) == []  # long ago
+    assert found(reports([0.8, -0.2] * 20) + reports([0.5] * 100)) == []  # long ago
+    slow = [0.9] * 7 + [-0.3] * 7  # 350 steps each way
+    assert found(reports(slow * 3)) == []  # five
+    assert found(reports(slow * 4)) == ["oscillation"]
 
 
 def test_collapse_is_a_fall_or_never_a_rise():
-    assert found(checks=checks([0.9, 0.3, 0.3, 0.3])) == ["G-collapsed"]
-    assert found(checks=checks([0.9, 0.3, 0.3])) == []
-    assert found(checks=checks([0.9, 0.3, 0.4, 0.3])) == []
+    assert found(checks=checks([0.2, 0.9, 0.3, 0.3, 0.3])) == ["G-collapsed"]
+    assert found(checks=checks([0.2, 0.9, 0.3, 0.3])) == []
+    assert found(checks=checks([0.2, 0.9, 0.3, 0.55, 0.3])) == []
+    assert found(checks=checks([0.9, 0.3, 0.3, 0.3])) == []  # at step 250 it was still as it began
     assert found(checks=checks([0.1] * 11)) == []  # it may still begin
     assert found(checks=checks([0.1] * 12)) == ["G-collapsed"]
     assert found(checks=checks([None] * 12)) == []
+    assert found(checks=checks([0.1] * 4), config=CONFIG.replace(steps=2000)) == ["G-collapsed"]  # half of it is late
+
+
+def test_stops_add_no_checks():
+    """A sheet is drawn whenever the run stops: three stops in a row are one moment."""
+    stopped = [check | {"step": 1251 + i} for i, check in enumerate(checks([0.3] * 3))]
+    assert found(checks=checks([0.9] * 5) + stopped) == []
+    assert found(checks=checks([0.9] * 5 + [0.3] * 3)) == ["G-collapsed"]
+
+
+def test_sound_is_where_no_collapse_begins():
+    """What lasts in runs that go on well does not keep a checkpoint from being kept; a collapse does, from its first
+    sheet, also where there never was much to lose."""
+
+    def sound(*diversities, **more):
+        return diagnosis.sound(CONFIG, checks([0.0, *diversities], **more))
+
+    assert sound()
+    assert sound(0.9, 0.7)
+    assert sound(0.9, 0.7, checkerboard=0.5, dead_D=0.9)
+    assert not sound(0.9, 0.55)
+    assert sound(0.5, 0.55)
+    assert not sound(0.55, 0.05)
+
+
+def test_advice_fits_the_run():
+    """Rates by both names and their halves: --lr alone would raise D's; nothing that the run has, or cannot have."""
+
+    def words(name, config, **lines):
+        return next(one.words for one in diagnosis.find(config, **lines) if one.name == name)
+
+    collapsed = {"reports": [], "checks": checks([0.9] * 3 + [0.1] * 3)}
+    said = words("G-collapsed", CONFIG, **collapsed)
+    assert "half the rates (--lr 0.0005 --lr-d 0.00015) and --recover" in said
+    assert "another --out" in said
+    assert "--augment" in said
+    vae = Config.build("vae", steps=100_000, recover=True)
+    said = words("G-collapsed", vae, **collapsed)
+    assert not any(flag in said for flag in ("--augment", "--recover", "--lr-d"))
+    board = {"reports": [], "checks": checks([0.9] * 12, checkerboard=0.5)}
+    assert "--up nearest" in words("checkerboard", CONFIG, **board)
+    assert "--up" not in words("checkerboard", CONFIG.replace(up="nearest"), **board)
+    dead = {"reports": [], "checks": checks([0.9] * 5, dead_D=0.9)}
+    assert "--activation-d" not in words("dead-units", CONFIG, **dead)  # it leaks already
+    assert "--activation-d leaky" in words("dead-units", CONFIG.replace(activation_D="relu"), **dead)
+    assert "--beta1" not in words(
+        "oscillation", CONFIG.replace(optimizer="sgd"), reports=reports([0.8, -0.2] * 4), checks=[]
+    )
 
 
 def test_units_and_checkerboards():
-    assert found(checks=checks([0.9] * 3, dead_G=0.5)) == ["dead-units"]
-    assert found(checks=checks([0.9] * 3, dead_D=0.49)) == []
-    assert found(checks=checks([0.9] * 2, dead_D=0.9)) == []
+    assert found(checks=checks([0.9] * 4, dead_G=0.5)) == ["dead-units"]
+    assert found(checks=checks([0.9] * 4, dead_D=0.49)) == []
+    assert found(checks=checks([0.9] * 3, dead_D=0.9)) == []
     assert found(checks=checks([0.9] * 12, checkerboard=0.0081)) == ["checkerboard"]
     assert found(checks=checks([0.9] * 12, checkerboard=0.0079)) == []
     assert found(checks=checks([0.9] * 11, checkerboard=0.5)) == []  # all begin so
@@ -313,7 +394,6 @@ def test_the_best_checkpoint_survives_going_back(tmp_path, monkeypatch):
 
 def test_recovery_halves_the_step_and_changes_the_noise():
     from dcgan import algorithm
-    from dcgan.config import Config
 
     c = Config(size=(8, 8), channels=3, width=4, lr=1e-3, lr_D=4e-4)
     state, drawn = algorithm.fresh(c), []
@@ -332,6 +412,26 @@ def test_it_gives_up_in_the_end(tmp_path):
         train(tmp_path / "run", bad, recover=True)
 
 
+def test_recover_is_asked_for_too_late(tmp_path):
+    """A run that has collapsed and kept no other checkpoint has nowhere to go back to; it is left as it is."""
+    folder = train(tmp_path / "run", **PROVOKED["G-collapsed"])
+    before = [file.read_bytes() for file in (folder.last, folder.config_file, folder.log_file)]
+    with pytest.raises(UserError, match=r"--recover: .*run shows a collapse already, and no earlier"):
+        train(folder.path, recover=True, steps=260, **PROVOKED["G-collapsed"])
+    assert [file.read_bytes() for file in (folder.last, folder.config_file, folder.log_file)] == before
+    assert not folder.sound.exists()
+
+
+def test_it_goes_back_to_the_best_where_that_is_what_was_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("dcgan.run.score.Score", lambda *_: lambda model: float(model.header.step))  # the first is best
+    folder = train(tmp_path / "run", evaluate_every=5, **PROVOKED["G-collapsed"])
+    assert "G-collapsed" in names(folder)
+    gone_on = train(folder.path, recover=True, steps=150, evaluate_every=5, **PROVOKED["G-collapsed"])
+    first = next(line for line in gone_on.lines() if line.get("event") == "recover")
+    assert (first["step"], first["recoveries"]) == (5, 1)
+    assert about.run(folder.path)["best"]["step"] == 5
+
+
 def test_a_run_that_ended_goes_on_with_recover(tmp_path):
     """The same command and --recover, as the sentence says."""
     with pytest.raises(UserError, match="--recover"):
@@ -347,7 +447,7 @@ def test_doctor(ill, cli):
     done = cli("doctor", folder.path)
     assert done.code == 0
     assert done.out.startswith(f"{folder.path}, step 130: something is the matter\n")
-    assert "-> it seldom comes back from there: give D a lower rate" in done.out
+    assert "-> it seldom comes back from there: train anew, in another --out, with a lower rate of D" in done.out
     seen = cli("doctor", folder.path, "--json").json
     assert seen["sound"] is False
     assert "D-won" in [line["name"] for line in seen["findings"] if line["still"]]

@@ -5,6 +5,8 @@ reads where. What a generator draws from z linearly is then known to be right, w
 be wrong, and the sum of two pictures is no picture, since two points are lit in a row.
 """
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -176,6 +178,48 @@ def test_differences_that_were_tried_are_better_than_the_first():
         assert 0 < figure.error < 0.2
 
 
+class Paint(nn.Module):
+    """Grey levels that tell the factors, so that pixels can be added up; of a z that nobody could have drawn, mud."""
+
+    def __init__(self):
+        super().__init__()
+        self.ways = Sheet().ways
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        x = torch.zeros(len(z), 3, SIDE, SIDE)
+        x[:, :, : len(ROWS)] = (z @ self.ways.T / 0.75).clamp(-1, 1)[:, None, :, None]
+        x[z.abs().amax(1) > 1] = 1
+        return x
+
+
+class Painted(Seer):
+    """Reads grey levels; where many are at an end, as in some sums and in all mud, it is sure of nothing."""
+
+    most = 4
+
+    def read(self, images: np.ndarray) -> Reading:
+        told = images[:, : len(ROWS), 0, 0].astype(float) / 127.5 - 1  # [N, rows]
+        sheet = np.zeros((len(images), SIDE, SIDE, 3), np.uint8)
+        lit = ((told + 1) / 2 * (SIDE - 1)).round().astype(int)
+        for row in range(len(ROWS)):
+            sheet[np.arange(len(images)), 2 * row, lit[:, row]] = 255
+        read = super().read(sheet)
+        clear = ((np.abs(told) == 1).sum(1) <= self.most).astype(np.float32)
+        return Reading(read.values, read.confidences, read.errors, clear, clear)
+
+
+def test_sums_of_pixels_are_helped_as_much_as_ours(monkeypatch):
+    """Where no sum of z works at all, theirs still add the best difference by their own."""
+    shares = []
+    for tries in (1, 8):
+        monkeypatch.setattr(combine, "TRIES", tries)
+        found = combine.compute(model(Paint()), sums=20, pool=1500, means=1, seer=Painted())
+        assert [figure.value for figure in found.figures[:3]] == [0, 0, 0]
+        assert found.figures[0].protocol["what is added"] == "glasses; no sum takes it away"
+        shares.append(np.mean([figure.value for figure in found.figures[3:]]))
+    assert shares[1] > shares[0] + 0.1
+
+
 def test_what_the_reader_cannot_see_is_told(monkeypatch):
     """The same is asked of true faces: here half of the smiles are overlooked."""
     read = Seer.read
@@ -205,6 +249,23 @@ def test_a_sum_in_words():
     wanted = (pictures[0] - pictures[1] + pictures[2]).round().clip(0, 255)
     assert np.array_equal(one.pixels, wanted)
     assert found.ok is None
+
+
+@pytest.mark.parametrize(
+    ("words", "label"), [("+12,40,77 -3,9,31 +5,8,61", 5), ("+12,40 -3 @2", 2), ("#z.1 - 9 + 4", 2), ("#z.1 - #z.2", 0)]
+)
+def test_a_sum_of_a_conditional_run_is_of_one_class(words, label):
+    """Its first exemplar's, unless one is named: 12 is 5, and 9 is 2, of 7 classes."""
+    run = model(Classed(), conditional=True, classes=7)
+    (one,) = combine.compute(run, [words]).sums
+    assert one.words.endswith(f" @{label}")
+    for pictures in (*(group for _, group, _ in one.groups), [mean for *_, mean in one.groups], one.drawn):
+        assert np.abs(np.asarray(pictures) / 127.5 - 1 - label / 7).max() < 0.05
+
+
+def test_exemplars_of_a_conditional_run_are_not_sought():
+    with pytest.raises(UserError, match="--find 'man glasses': exemplars are sought among samples of all classes"):
+        combine.compute(model(Classed(), conditional=True, classes=7), find=["man glasses"], seer=Seer())
 
 
 def test_a_sum_that_is_found():
@@ -274,6 +335,13 @@ def test_a_linear_generator_turns_and_keeps_the_rest():
         kept = figures[f"{name} kept"]
         assert kept.value >= 0.9
         assert kept.value > kept.control  # the paper's four against four
+        assert kept.protocol["counted"] == 40
+        assert 0 <= kept.protocol["4 against 4, from the middle"] <= 1
+        itself = figures[f"{name} as in the sample itself"]
+        assert (itself.goal, itself.ok, itself.control) == (None, None, kept.control)  # which is centred nowhere
+        assert itself.value <= kept.value  # what centring changes is not kept
+    middle, ends = (figures["moves by"].protocol["4 against 4, from the middle"], figures["moves by"].control)
+    assert middle > ends  # nobody stands at an end already
 
 
 def test_a_generator_that_does_not_listen_does_not_turn():
@@ -323,6 +391,82 @@ def test_what_does_not_show_a_factor_is_not_counted():
         turn.Moved({"bed_place": values[1:]}, {}).shown("bed_place")
 
 
+def test_what_is_kept_is_told_of_the_middle_and_of_the_sample_itself():
+    """Centred, the first's hair is another; of the second it is not surely read before, of the third not then."""
+    centred = np.repeat([[2], [3], [4]], turn.POINTS, 1)
+    as_it_is = np.repeat([[1], [3], [4]], turn.POINTS, 1)
+    sure = np.ones(centred.shape, np.float32)
+    moved = turn.Moved({"hair": centred}, {"hair": sure * [[1], [1], [0]]})
+    before = turn.Moved({"hair": as_it_is}, {"hair": sure * [[1], [0], [1]]})
+    assert moved.same("hair").tolist() == [True, True]
+    assert moved.same("hair", before).tolist() == [False, True]
+
+
+class Unsure(Seer):
+    """Of hair it is never sure."""
+
+    def read(self, images: np.ndarray) -> Reading:
+        read = super().read(images)
+        read.confidences["hair"][:] = 0
+        return read
+
+
+def test_what_is_surely_read_in_no_sample_is_left_out_and_told():
+    """It has no share: NaN is no JSON."""
+    found = turn.compute(model(), ["turn"], tried=20, pool=1500, seer=Unsure())
+    assert not [figure for figure in found.figures if "hair" in figure.name]
+    for figure in found.figures:
+        assert figure.protocol["surely read in no sample"] == ["hair kept", "hair as in the sample itself"]
+    json.dumps(found.as_json(), allow_nan=False)
+    assert "glasses kept in" in found.found
+
+
+def test_samples_that_are_all_alike_are_left_where_they_are():
+    """A generator that always draws one face: z tells nothing of where it looks."""
+    z = np.arange(6.0).reshape(2, 3)
+    shown = SimpleNamespace(z=z, linear=lambda factor: np.zeros((1, 3)))
+    assert np.array_equal(turn.centred(z, shown, "turn", np.ones(3)), z)
+
+
+def test_named_samples_turn_others_of_any_run_and_nothing_is_read():
+    own = Model(Header(replace(model().config, data="my-cats"), 1, 0.0, None), Sheet(), None, None)
+    found = turn.compute(own, left="1,2,3", right="10-12,40")
+    (axis,) = found.axes
+    assert ([end.tolist() for end in axis.ends], axis.values) == ([[1, 2, 3], [10, 11, 12, 40]], None)
+    way = own.latents([10, 11, 12, 40])[0].mean(0) - own.latents([1, 2, 3])[0].mean(0)
+    z = own.latents([turn.FIRST_TRIED + turn.SHOWN - 1])[0]
+    assert np.array_equal(axis.pictures[-1, [0, 3, -1]], own.generate(np.concatenate([z - way / 2, z, z + way / 2])))
+    assert (found.figures, found.ok) == ([], None)
+    assert "moved by the mean of 10-12,40 less the mean of 1,2,3" in found.found
+    assert turn.figure(found)[:4] == b"\x89PNG"
+    json.dumps(found.as_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"left": "1,2"}, "--left 1,2: a vector has two ends; name the seeds of the other with --right"),
+        ({"right": "1,2"}, "--right 1,2: a vector has two ends; name the seeds of the other with --left"),
+        ({"left": "", "right": "1"}, "--left '': name one seed or more, whole numbers up to"),
+        ({"left": "1", "right": "2,x"}, "--right 2,x: name one seed or more, whole numbers up to"),
+        ({"left": "1,2", "right": "3,2"}, "--left 1,2 --right 3,2: seed 2 is named 2 times; name each once"),
+        ({"left": "1,1", "right": "3"}, "--left 1,1 --right 3: seed 1 is named 2 times; name each once"),
+        ({"left": "1", "right": "3", "what": ["turn"]}, "--what turn: with --left and --right the samples are named"),
+        ({"left": "1", "right": "3", "pairs": 4}, "--pairs 4: with --left and --right the samples are named"),
+    ],
+)
+def test_named_samples_that_make_no_vector(asked, said):
+    with pytest.raises(UserError) as error:
+        turn.compute(model(), **asked)
+    assert str(error.value).startswith(said)
+
+
+def test_without_a_reader_it_is_said_what_to_do():
+    own = Model(Header(replace(model().config, data="my-cats"), 1, 0.0, None), Sheet(), None, None)
+    with pytest.raises(UserError, match="this run learned from my-cats; name samples with --left and --right instead"):
+        turn.compute(own)
+
+
 # The walk
 
 
@@ -360,6 +504,32 @@ def test_a_walk_of_another_picture_at_each_step_does_not_pass():
     assert small.ok is False
 
 
+class Mud(Smooth):
+    """Draws the same, whatever it is told."""
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(z) * 0
+
+
+def test_where_a_memoriser_reaches_the_goal_too_it_tells_nothing_of_the_run(monkeypatch):
+    """It is no miss of the run's: neither where all is one mud, nor where the goal lies above all memorisers."""
+    found = walk.compute(model(Mud()), steps=5, extractor=pixels)
+    assert found.ok is None
+    monkeypatch.setattr(walk, "GOAL", 100.0)
+    even, small = walk.compute(model(Smooth()), steps=8, extractor=pixels).figures
+    assert even.control < 100
+    assert (even.ok, even.protocol["not judged"]) == (None, walk.UNTOLD)
+    assert "missed" not in result.figure_in_words(even)
+    assert small.ok is True
+    assert "not judged" not in small.protocol
+
+
+def test_the_fewest_steps_can_fail_a_memoriser():
+    even, small = walk.compute(model(Smooth()), steps=walk.LEAST, extractor=pixels).figures
+    assert even.control > walk.GOAL
+    assert even.ok is small.ok is True
+
+
 class Classed(Smooth):
     """Its class is a seventh of its brightness."""
 
@@ -374,10 +544,10 @@ class Classed(Smooth):
 )
 def test_a_walk_of_a_conditional_run_is_of_one_class_and_says_which(points, label, names):
     run = model(Classed(), conditional=True, classes=7)
-    found = walk.compute(run, points, steps=4, extractor=pixels)
+    found = walk.compute(run, points, steps=5, extractor=pixels)
     assert found.points == names
     assert found.figures[0].protocol["points"] == list(names)
-    assert [frame.tolist() for frame in found.frames[::4]] == [picture.tolist() for picture in run.sample(names)]
+    assert [frame.tolist() for frame in found.frames[::5]] == [picture.tolist() for picture in run.sample(names)]
     assert abs(found.frames / 127.5 - 1 - label / 7).max() < 0.02
 
 
@@ -390,7 +560,8 @@ def test_a_walk_does_not_go_from_class_to_class():
     ("asked", "said"),
     [
         ({"points": ["1"]}, "--point 1: a walk needs two points or more"),
-        ({"steps": 1}, "--steps 1: from one point to the next it must be 2 to 1,000 steps"),
+        ({"steps": 4}, "--steps 4: from one point to the next it must be 5 to 1,000 steps; with fewer, jumps"),
+        ({"steps": 1001}, "--steps 1001: from one point to the next it must be 5 to 1,000 steps"),
     ],
 )
 def test_walks_that_cannot_be(asked, said):

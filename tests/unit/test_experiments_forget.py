@@ -1,5 +1,6 @@
 """Forgetting, on a generator of which it is known what each map draws."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,8 +70,13 @@ def test_the_map_that_draws_windows_is_found_and_what_it_draws_is_left_out(told)
     found = forget.compute(model, tried=60, labelled=60, seer=Seer())
     left, dropped, *others = found.figures
     assert left.value <= 0.15
-    assert dropped.value == 0
+    assert (dropped.value, dropped.ok) == (0, True)
     assert left.control > 0.5  # moved as far, but in random order
+    assert dropped.control > 0.5  # as many maps, but random ones
+    assert (dropped.protocol["maps dropped"], dropped.protocol["enough"]) == (1, 1)  # that map alone
+    assert dropped.protocol["left by maps dropped"] == {1: 0}
+    assert dropped.protocol["dropped at random"]["window"] > 0
+    assert "with the 1 heaviest of 8 maps dropped" in found.found
     assert [figure.name for figure in others] == [
         "bed moved by",
         "door moved by",
@@ -88,10 +94,72 @@ def test_the_map_that_draws_windows_is_found_and_what_it_draws_is_left_out(told)
 def test_what_else_moves_is_told():
     whole = {"window": 0.5, "bed": 0.5, "door": 0.5, "lamp": 0.5, "light": 0.5, "readable": 1.0}
     without = whole | {"window": 0.0, "bed": 0.2, "readable": 0.6}
-    told = {one.name: one for one in forget._figures("window", whole, without, whole, whole, {"samples": 9})}
+    told = {one.name: one for one in forget._figures("window", whole, without, whole, whole, whole, {"samples": 9})}
     assert (told["bed moved by"].value, told["bed moved by"].ok) == (pytest.approx(0.3), False)
     assert (told["door moved by"].value, told["door moved by"].ok) == (0, True)
     assert (told["readable falls by"].value, told["readable falls by"].ok) == (pytest.approx(0.4), False)
+
+
+def test_where_no_count_of_maps_is_enough_all_of_positive_weight_are_dropped(told, monkeypatch):
+    monkeypatch.setattr(forget, "GOAL", -1.0)
+    found = forget.compute(planted(), tried=40, labelled=60, seer=Seer())
+    dropped = found.figures[1]
+    heavy = dropped.protocol["heavy"]
+    assert (dropped.protocol["maps dropped"], dropped.protocol["enough"], dropped.ok) == (heavy, None, False)
+    assert f"all maps of positive weight dropped, {heavy} of 8, which is not enough" in found.found
+
+
+@pytest.mark.parametrize("most", [1, 5, 26, 200])
+def test_the_fewest_maps_are_found_by_few_trials(most):
+    for enough in range(1, most + 1):
+        tried = []
+
+        def left(count, enough=enough, tried=tried):
+            tried.append(count)
+            return float(count < enough)
+
+        assert forget.fewest(left, most) == enough
+        assert len(set(tried)) == len(tried) <= 2 * most.bit_length()
+    assert forget.fewest(lambda count: 1.0, most) is None
+
+
+def test_where_no_map_speaks_for_the_object_none_is_dropped():
+    assert forget.fewest(lambda count: 1.0, 0) is None
+
+
+def test_nothing_surely_read_is_told(told):
+    seer = Seer()
+    read = seer.read
+
+    def unsure(images):
+        found = read(images)
+        found.confidences["window"][:] = 0
+        return found
+
+    seer.read = unsure
+    with pytest.raises(UserError, match=r"^forget: in none of 20 samples is a window, or none, surely read"):
+        forget.compute(planted(), tried=40, labelled=20, seer=seer)
+
+
+@pytest.mark.parametrize("rectifier", ["relu", "leaky"])
+def test_only_what_is_inside_is_moved(rectifier):
+    """Of a leaky generator's maps those below zero stay as they are; a rectifier's own never fall below it."""
+    model = untrained.model(width=4, activation_G=rectifier)
+    asked = forget.Asked.of(model, range(20))
+    places = [np.arange(forget.FINE**2).reshape(forget.FINE, -1) % forget.FINE < 20] * 20
+    rule = forget.regressed(model, asked, places)
+    h = forget.hidden(model, asked)
+    assert bool((h < 0).any()) is (rectifier == "leaky")
+    inside = ((h * rule.weight[:, None, None]).sum(1) + rule.bias > 0)[:, None].expand_as(h)
+    assert inside.any()
+    moved = rule.moved(h)
+    assert torch.equal(moved[~inside], h[~inside])
+    assert not torch.equal(moved[inside], h[inside])
+    assert bool((moved < 0).any()) is (rectifier == "leaky")
+    still = replace(rule, way=torch.zeros_like(rule.way))
+    assert torch.equal(still.moved(h), h)
+    drawn = [forget.edited(model, asked, edit) for edit in (still.moved, lambda h: h)]
+    assert np.array_equal(*drawn)
 
 
 def test_places_that_have_nothing_to_do_with_windows_do_not_help(told, monkeypatch):

@@ -111,6 +111,21 @@ def test_the_largest_answers_are_found(faces):
         assert np.array_equal(found.pictures[i], faces.images[best.numpy()])
 
 
+def test_first_filters_have_a_square_each_or_a_quarter_of_one():
+    """Each filter of a colour of its own: all are seen, in their order, as far as there is room."""
+    shown = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None, None], (64, 4, 4, 3))
+    alone = filters.squares(shown[:8])
+    assert alone.shape == (8, 64, 64, 3)
+    assert [np.unique(one).tolist() for one in alone] == [[i] for i in range(8)]
+    four = filters.squares(shown)
+    assert four.shape == (8, 64, 64, 3)
+    corners = four[:, [[0], [63]], [0, 63], 0]
+    assert corners.reshape(-1).tolist() == list(range(32))
+    few = filters.squares(shown[:10])
+    assert len(few) == 3
+    assert np.unique(few[2]).tolist() == [8, 9, 255]  # two places stay empty
+
+
 def test_command(cli, tmp_path):
     run = untrained.write(tmp_path / "run", size=(16, 16), data="faces:200").path
     done = cli("filters", run, "faces:20", "--json")

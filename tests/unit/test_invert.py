@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import untrained
-from dcgan import images, latents, sample
+from dcgan import data, images, latents, sample
 from dcgan.errors import UserError
 from dcgan.experiments import invert
 from dcgan.experiments.invert import difference, inside
+
+NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +30,7 @@ def test_a_drawn_picture_is_found_again(model):
     assert np.abs(found.z).max() <= 1
     still = invert.invert(model, picture, steps=1, samples=64)
     assert still.error > 0.8 * still.error_nearest
-    noise = np.random.default_rng(0).integers(0, 256, picture.shape).astype(np.uint8)
-    assert invert.invert(model, noise, steps=50, samples=64).error > 3 * found.error
+    assert invert.invert(model, NOISE, steps=50, samples=64).error > 3 * found.error
 
 
 def test_the_class_of_a_conditional_run_is_found_or_given():
@@ -67,7 +68,9 @@ def test_command(cli, run, tmp_path):
     assert (done.code, done.err) == (0, "")
     (figure,) = done.json["figures"]
     assert done.json["ok"] is True
+    assert figure["goal"] == figure["protocol"]["nearest sample"] / 2
     assert figure["value"] < 0.7 * figure["goal"]
+    assert done.json["point"] == "#my-face"
     assert [path.rpartition("/")[2] for path in done.json["files"]] == ["invert-my-face.png", "invert-my-face.json"]
     assert cli("sample", run.path, "--point", "0.5*#my-face + 0.5*17", "--out", tmp_path / "half.png").code == 0
     assert "has one of this name" in cli("invert", run.path, tmp_path / "my face.png").err
@@ -77,6 +80,41 @@ def test_command(cli, run, tmp_path):
     assert removed.out == f"{run.path}: #my-face is taken out\n"
     assert run.points() == {}
     assert json.loads(run.points_file.read_text()) == {}
+
+
+def test_what_a_run_could_not_have_drawn_misses_the_goal(tmp_path):
+    """An untrained generator, its descent begun at the nearest sample: 0.8 of that on a face, 0.9 on a grey sheet."""
+    model = untrained.model(size=(16, 16), width=8)
+    face = data.open("faces:1", size=16).images[0]
+    for name, picture in (("face", face), ("noise", NOISE), ("sheet", np.full_like(face, 200))):
+        (tmp_path / f"{name}.png").write_bytes(images.png(picture))
+        found = invert.compute(model, tmp_path / f"{name}.png", name, steps=40)
+        assert found.ok is False
+        assert 0.6 * found.inverted.error_nearest < found.inverted.error < found.inverted.error_nearest
+
+
+def test_the_nearest_sample_itself_is_found(model, tmp_path):
+    """Half of nothing could not be reached: the same picture is one that rounds to it."""
+    (tmp_path / "17.png").write_bytes(images.png(model.sample([17])[0]))
+    found = invert.compute(model, tmp_path / "17.png", "17", steps=20)
+    assert found.inverted.seed == 17
+    assert found.inverted.error_nearest < invert.SAME
+    assert found.ok is True
+
+
+def test_a_picture_of_a_conditional_run_says_how_it_is_drawn_again(cli, tmp_path):
+    """A saved latent holds no class, and without one it is drawn as class 0."""
+    folder = untrained.write(tmp_path / "run", size=(8, 8), width=4, z_dim=4, conditional=True, classes=3)
+    (tmp_path / "me.png").write_bytes(images.png(sample.load(folder.path).sample(["7777 @2"])[0]))
+    done = cli("invert", folder.path, tmp_path / "me.png", "--class", 2, "--steps", 100, "--json")
+    assert done.code == 0, done.err
+    assert done.json["point"] == "#me @2"
+    assert "write '#me @2' to draw it, since #me alone is drawn as class 0" in done.json["found"]
+    wanted, again, as_0 = sample.load(folder.path).sample(["7777 @2", done.json["point"], "#me"])
+    assert difference(again, wanted) < 0.3 * difference(as_0, wanted)
+    words = cli("invert", folder.path, tmp_path / "me.png", "--class", 0, "--steps", 5, "--overwrite").out
+    assert "it is #me @0, " in words
+    assert "is drawn as class 0" not in words
 
 
 @pytest.mark.parametrize(

@@ -347,9 +347,9 @@ def test_networks_that_have_diverged(bad, tmp_path):
     with pytest.raises(UserError) as caught:
         train(tmp_path / "run", own=at_step(7, lambda value: value * bad), steps=99, save_every=2, report_every=50)
     assert str(caught.value) == (
-        f"{tmp_path / 'run'}: at step 8 the losses are no numbers any more: the networks have diverged; train anew, "
-        "with a lower --lr and another --out, or go on from the last sound checkpoint with smaller steps: the same "
-        "command and --recover"
+        f"{tmp_path / 'run'}: at step 8 the losses are no numbers any more: the networks have diverged; go on from the "
+        "last sound checkpoint with smaller steps (the same command and --recover), or train anew, in another --out, "
+        "with half the rates (--lr 0.0005 --lr-d 0.00015)"
     )
     header, tensors = checkpoint.read(Folder(tmp_path / "run").last)
     assert header.step == 6

@@ -1,4 +1,4 @@
-"""The paper's own de-duplication (Radford et al., section 4.2): a picture's code, and who shares it.
+"""The paper's own de-duplication (Radford et al., section 4.1.1): a picture's code, and who shares it.
 
 "We trained a 3072-128-3072 de-noising dropout regularized RELU autoencoder on 32x32 downsampled center-crops of
 training examples. The resulting code layer activations were then binarized via thresholding the ReLU activation

@@ -1,20 +1,23 @@
 """Arithmetic on faces (Radford et al., section 6.3.2, figure 7): a smiling woman - a woman + a man = a smiling man.
 
-Each concept is the mean z of three exemplars, since single ones were unstable; the sum is drawn in the middle of eight
-neighbours, which add noise from U(-0.25, 0.25). Beside them stands the same sum of the exemplars' pixels, which shows
-ghosts. A sum is a point in words, `+12,40,77 -3,9,31 +5,8,61`; where a reader of the run's pictures can be had,
-exemplars are found for it: `man glasses` makes `+man glasses -man no-glasses +woman no-glasses`.
+Each concept is the mean z of three exemplars, since single ones were unstable. The sum is drawn first in its row, then
+eight neighbours (which the paper draws round it), with noise from U(-0.25, 0.25), and last the same sum of the
+exemplars' pixels, which shows ghosts. A sum is a point in words, `+12,40,77 -3,9,31 +5,8,61`, of one class in a
+conditional run; where a reader of the run's pictures can be had, exemplars are found for it: `man glasses` makes
+`+man glasses -man no-glasses +woman no-glasses`.
 
 The authors chose exemplars by eye. Here, where a reader chooses them, several differences (with glasses - without) are
 tried on a few last groups, and the one that most often gives what was wished is then added to another last group.
 
 The paper shows three sums. Here some hundred random ones are read for each of glasses, hair and mouth: a sum succeeds
-when the reader surely sees a face in it, with the attribute that was added and the last group's way of drawing. The
-same is asked of true faces, since a reader that overlooks smiles would overlook the best generator's.
+when the reader surely sees a face in it, with the attribute that was added and the last group's way of drawing. All of
+them add (hair: give another kind of); none takes away. Sums of pixels are helped as much: the difference that they add
+is chosen among the same ones, on the same groups, by what their own sums show. The same is asked of true faces, since
+a reader that overlooks smiles would overlook the best generator's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +42,8 @@ SUMS, DRAWS = 100, 3  # random ones of each attribute, so many times
 TRUE = 2000  # true faces, among which those like a sum's are sought
 GOAL, GOAL_PIXELS = 0.9, 0.5  # the latter of our rate
 SHOWN = ("woman glasses", "man hair=long", "woman mouth>0.3")  # what is drawn where nothing is asked for
-ATTRIBUTES = ("glasses", "hair", "mouth")
+EXAMPLE = "+12,40,77 -3,9,31 +5,8,61"
+ATTRIBUTES = {"glasses": "glasses", "hair": "another kind of hair", "mouth": "a smile"}  # and what the sums add
 SMILE = 0.3  # a mouth above it smiles
 
 
@@ -52,13 +56,22 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """Exemplars of one sum, as rows of the samples: of each difference that is tried, and of the last groups."""
+
+    differences: list[list[np.ndarray]]  # a list for each try: [means] of each group but the last
+    ends: list[np.ndarray]  # [means] of each last group that they are tried on ...
+    last: np.ndarray  # ... and of the one that the best is for
+
+
+@dataclass(frozen=True)
 class Sum:
     """One sum of groups of pictures, in z and in pixels."""
 
     words: str  # the point
     about: str  # what was wished, in words; or the point
     groups: list[tuple[str, np.ndarray, np.ndarray]]  # sign and seeds; exemplars [k, H, W, C]; their mean's picture
-    drawn: np.ndarray  # [9, H, W, C]: the sum in the middle of its neighbours
+    drawn: np.ndarray  # [9, H, W, C]: the sum, then its neighbours
     pixels: np.ndarray  # [H, W, C]
 
 
@@ -88,11 +101,16 @@ def compute(
     console = console or Console(quiet=True)
     if means < 1:
         raise UserError(f"--means {means}: it must be a whole number of 1 or more")
-    asked = [_summed(model, latents.parse(words), words) for words in points]
+    asked = [_summed(model, _of_one_class(model, latents.parse(words)), words) for words in points]
     figures: list[Figure] = []
     if find or not points:
         why = f"--find {find[0]!r}" if find else "combine"
         name = exemplars.built_in(model, why, "; name seeds instead")
+        if model.config.conditional:
+            raise UserError(
+                f"{why}: exemplars are sought among samples of all classes, and a sum is of one; name seeds and a "
+                f"class instead, like '{EXAMPLE} @1'"
+            )
         if not find and name != "faces":
             raise UserError(
                 f"combine: its own sums are of faces, and this run learned from {name}; name sums or --find"
@@ -102,7 +120,8 @@ def compute(
         shown = exemplars.look(model, seer, pool, console)
         g = np.random.default_rng(0)
         for words, wanted in wished:
-            (picked,), _ = _chosen(model, seer, shown, [wanted], means, g, words)
+            trials = [_trial(shown, wanted, means, g, words)]
+            (picked,) = _best(seer.read(_drawn(model, shown, [wanted], trials)), [wanted], trials)
             terms = tuple(
                 Term(sign, tuple(map(int, shown.seeds[rows])))
                 for (sign, _), rows in zip(wanted.groups, picked, strict=True)
@@ -167,37 +186,48 @@ def _arithmetic(there: Wish, wanted: Wish, without: Wish, here: Wish) -> Wanted:
     return Wanted([(1, (there, wanted)), (-1, (there, without)), (1, (here, without))], (wanted, here))
 
 
-def _chosen(
-    model: Model,
-    seer: Reader,
-    shown: Shown,
-    asked: Sequence[Wanted],
-    means: int,
-    g: np.random.Generator,
-    words: str,
-) -> tuple[list[list[np.ndarray]], list[list[np.ndarray]]]:
-    """Rows of exemplars for each group of each sum: of the differences that were tried the best, and the first."""
-    tried, ends, z = [], [], []
-    for one in asked:
-        tries = TRIES if one.shows else 1
-        tried.append([[_pick(shown, wishes, means, g, words) for _, wishes in one.groups[:-1]] for _ in range(tries)])
-        ends.append([_pick(shown, one.groups[-1][1], means, g, words) for _ in range(ENDS + 1)])
-        ways = np.array([_sum(shown.z, one.groups[:-1], rows) for rows in tried[-1]])  # [tries, z_dim]
-        bases = np.array([_sum(shown.z, one.groups[-1:], [rows]) for rows in ends[-1][:-1]])  # [ENDS, z_dim]
-        z.append((ways[:, None] + bases).reshape(-1, shown.z.shape[1]))
-    read = seer.read(model.generate(np.concatenate(z).astype(np.float32)))
+def _trial(shown: Shown, wanted: Wanted, means: int, g: np.random.Generator, words: str) -> Trial:
+    differences = [
+        [_pick(shown, wishes, means, g, words) for _, wishes in wanted.groups[:-1]]
+        for _ in range(TRIES if wanted.shows else 1)
+    ]
+    *ends, last = [_pick(shown, wanted.groups[-1][1], means, g, words) for _ in range(ENDS + 1)]
+    return Trial(differences, ends, last)
+
+
+def _tried(of: np.ndarray, wanted: Wanted, trial: Trial) -> np.ndarray:
+    """Each difference added to each last group that it is tried on: [differences * ENDS, ...] of `of` [N, ...]."""
+    ways = np.array([_sum(of, wanted.groups[:-1], rows) for rows in trial.differences])
+    bases = np.array([_sum(of, wanted.groups[-1:], [rows]) for rows in trial.ends])
+    return (ways[:, None] + bases).reshape(-1, *of.shape[1:])
+
+
+def _drawn(model: Model, shown: Shown, asked: Sequence[Wanted], trials: Sequence[Trial]) -> np.ndarray:
+    """All that is tried, as the generator draws it."""
+    z = [_tried(shown.z, one, trial) for one, trial in zip(asked, trials, strict=True)]
+    return model.generate(np.concatenate(z).astype(np.float32))
+
+
+def _best(read: Reading, asked: Sequence[Wanted], trials: Sequence[Trial]) -> list[list[np.ndarray]]:
+    """Of each sum the rows of all its groups: the difference that most often showed what it should, the first of
+    equals, and the last group that it was not tried on. `read` is of all that was tried, in order."""
     chosen, start = [], 0
-    for i, one in enumerate(asked):
-        part = slice(start, start + len(z[i]))
-        works = _right(read, part, one.shows).reshape(len(tried[i]), ENDS).mean(1)
-        chosen.append([*tried[i][int(works.argmax())], ends[i][-1]])
+    for one, trial in zip(asked, trials, strict=True):
+        part = slice(start, start + len(trial.differences) * len(trial.ends))
+        works = _right(read, part, one.shows).reshape(len(trial.differences), -1).mean(1)
+        chosen.append([*trial.differences[int(works.argmax())], trial.last])
         start = part.stop
-    return chosen, [[*tried[i][0], ends[i][-1]] for i in range(len(asked))]
+    return chosen
 
 
 def _sum(of: np.ndarray, groups: Sequence[tuple[int, tuple[Wish, ...]]], rows: Sequence[np.ndarray]) -> np.ndarray:
     """Of the groups' means, with their signs."""
     return np.sum([sign * of[few].mean(0) for (sign, _), few in zip(groups, rows, strict=True)], 0)
+
+
+def _sums(of: np.ndarray, asked: Sequence[Wanted], picked: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """float32 [sums, ...] of `of` [N, ...], with these rows for each sum's groups."""
+    return np.array([_sum(of, one.groups, rows) for one, rows in zip(asked, picked, strict=True)], np.float32)
 
 
 def _right(read: Reading, part: slice, shows: Sequence[Wish]) -> np.ndarray:
@@ -218,9 +248,15 @@ def _pick(shown: Shown, wishes: Sequence[Wish], means: int, g: np.random.Generat
     return g.choice(fitting, means, replace=False)
 
 
+def _of_one_class(model: Model, point: Point) -> Point:
+    """In a conditional run: of the class that is named, or of its first exemplar's. Each seed alone has its own."""
+    _, labels = model.latents([point])
+    return point if labels is None else replace(point, label=int(labels[0]))
+
+
 def _summed(model: Model, point: Point, about: str) -> Sum:
     if len(point.terms) < 2:
-        raise UserError(f"point {str(point)!r}: a sum has two groups or more, like '+12,40,77 -3,9,31 +5,8,61'")
+        raise UserError(f"point {str(point)!r}: a sum has two groups or more, like '{EXAMPLE}'")
     neighbours = [point, *(Point(point.terms, (seed,), point.label) for seed in range(NEIGHBOURS))]
     groups, pixels = [], 0.0
     for term in point.terms:
@@ -242,7 +278,8 @@ def _bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def _measured(model: Model, seer: Reader, shown: Shown, means: int, sums: int, console: Console) -> list[Figure]:
-    """How often random sums give what they should: in z, with the difference first drawn; then the same in pixels."""
+    """How often random sums give what they should: in z, with the best difference and with the first; and in pixels,
+    with that which is best there."""
     figures, of_pixels = [], []
     pooled = shown.pictures.astype(np.float32)
     true = data.like(model.config, f"faces:{TRUE}", seed=1)
@@ -253,11 +290,13 @@ def _measured(model: Model, seer: Reader, shown: Shown, means: int, sums: int, c
             for draw in range(DRAWS):
                 g = np.random.default_rng([number, draw])
                 asked = [_random(attribute, g) for _ in range(sums)]
-                chosen, first = _chosen(model, seer, shown, asked, means, g, attribute)
-                both = [[_sum(shown.z, one.groups, rows) for one, rows in zip(asked, picked, strict=True)]
-                        for picked in (chosen, first)]  # fmt: skip
-                pixels = [_sum(pooled, one.groups, rows) for one, rows in zip(asked, chosen, strict=True)]
-                drawn = [model.generate(np.array(z, np.float32)) for z in both] + [_bytes(np.array(pixels))]
+                trials = [_trial(shown, one, means, g, attribute) for one in asked]
+                chosen = _best(seer.read(_drawn(model, shown, asked, trials)), asked, trials)
+                first = [[*trial.differences[0], trial.last] for trial in trials]
+                faded = [_bytes(_tried(pooled, one, trial)) for one, trial in zip(asked, trials, strict=True)]
+                by_pixels = _best(seer.read(np.concatenate(faded)), asked, trials)
+                drawn = [model.generate(_sums(shown.z, asked, picked)) for picked in (chosen, first)]
+                drawn.append(_bytes(_sums(pooled, asked, by_pixels)))
                 rates.append([_share(seer.read(pictures), asked) for pictures in drawn])
                 real += [_of_true(true, seen, one.shows) for one in asked]
                 bar.update(number * DRAWS + draw + 1)
@@ -266,9 +305,11 @@ def _measured(model: Model, seer: Reader, shown: Shown, means: int, sums: int, c
                 "sums": sums * DRAWS,
                 "exemplars": means,
                 "among": len(shown.seeds),
+                "what is added": f"{ATTRIBUTES[attribute]}; no sum takes it away",
                 "differences tried": TRIES,
                 "on": ENDS,
                 "the first of them": unaided,
+                "in pixels": "the best of as many, by what their own sums show",
                 "readable_above": SURE,
                 "reader_right": {one.name: one.right for one in seer.factors if one.name in (attribute, "style")},
             }

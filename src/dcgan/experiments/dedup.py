@@ -1,4 +1,4 @@
-"""De-duplication (Radford et al., section 4.2): near copies found by the bits of an autoencoder's codes.
+"""De-duplication (Radford et al., section 4.1.1): near copies found by the bits of an autoencoder's codes.
 
 "In order to further decrease the likelihood of the generator memorizing input examples we perform a simple image
 de-duplication process"; a 3072-128-3072 autoencoder's bits, collisions with "an estimated false positive rate of less
@@ -30,7 +30,7 @@ SHOWN, OWN = 10, 60
 
 @dataclass(frozen=True, kw_only=True)
 class Result(result.Result):
-    name, source = "dedup", "section 4.2"
+    name, source = "dedup", "section 4.1.1"
     paper = "about 275,000 near duplicates of 3 million bedrooms removed, fewer than 1 in 100 of them wrongly"
     found_pairs: np.ndarray  # uint8 [2, n, H, W, C]: planted copies that were found, and what of
     missed: np.ndarray  # ... that were not

@@ -1,9 +1,9 @@
 """After one pass and after five (Radford et al., section 4.1, figures 2 and 3): what is drawn, how good, how copied.
 
-After one pass a generator could have memorised nothing, "since minibatch SGD with a small learning rate and one pass"
-sees each picture once; yet it draws bedrooms already, and after five passes still underfits. So the run is begun again
-from its own config and seed, which gives the same bits, and stopped after one pass and after five. Each is scored (KID
-by lite0, against the training pictures) and asked whether it copies (metrics/memorisation.py).
+After one pass the authors' generator draws bedrooms already, and after five it still seems to underfit. In theory one
+pass would do to memorise pictures; they hold that to be unlikely, with minibatch SGD and a small learning rate. So the
+run is begun again from its own config and seed, which gives the same bits, and stopped after one pass and after five.
+Each is scored (KID by lite0, against the training pictures) and asked whether it copies (metrics/memorisation.py).
 
 Checkpoints of both are kept in RUN/experiments/passes: asked again, nothing is trained again.
 """
@@ -46,7 +46,10 @@ class Pass:
 class Result(result.Result):
     name = "epochs"
     source = "section 4.1, figures 2 and 3"
-    paper = "bedrooms already after one pass, when nothing can have been memorised; after five better, and no copies"
+    paper = (
+        "bedrooms already after one pass, in which a small learning rate makes it unlikely, though possible in theory, "
+        "that pictures are memorised; after five they still seem underfitted"
+    )
     passes: list[Pass]
     real: np.ndarray  # training pictures, to compare with
 

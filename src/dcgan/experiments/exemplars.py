@@ -144,8 +144,10 @@ class Shown:
         """An orthonormal basis of all that tells, linearly, of the other factors that the reader reads well."""
         names = [one.name for one in seer.factors if one.right >= COUNTS and one.name != without]
         rows = np.concatenate([self.linear(name) for name in names])
-        _, sizes, basis = np.linalg.svd(rows / np.linalg.norm(rows, axis=1, keepdims=True), full_matrices=False)
-        return basis[sizes > 1e-6 * sizes[0]]
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = (rows / lengths.clip(1e-12))[lengths[:, 0] > 0]  # 0: all samples have one value of it
+        _, sizes, basis = np.linalg.svd(rows, full_matrices=False)
+        return basis[sizes > 1e-6 * sizes.max(initial=0.0)]
 
 
 def _ridge(z: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What D's filters look for (Radford et al., section 5.3 and figure 5): guided backprop, beside a random network.
+"""What D's filters look for (Radford et al., section 6.2 and figure 5): guided backprop, beside a random network.
 
 "We demonstrate that an unsupervised DCGAN ... can also learn a hierarchy of features that are interesting. Using
 guided backpropagation as proposed by Springenberg et al. (2014), we show in Fig. 5 that the features learnt by the
@@ -38,6 +38,7 @@ MAPS, AMONG = 16, 128  # of each network, and pictures, for the number
 CHUNK = 100
 GOAL = 0.01  # p
 FIRST = 64  # filters of the first layer, at most
+CELLS, CELL, GAP = 8, 64, 2  # squares that they are drawn in, pixels of their sides, and between four in one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Result(result.Result):
-    name, source = "filters", "section 5.3, figure 5"
+    name, source = "filters", "section 6.2, figure 5"
     paper = (
         "guided backprop of D's last convolution lights up beds and windows; of a random network, nothing in particular"
     )
@@ -199,12 +200,24 @@ def figure(found: Result) -> bytes:
         for i in range(min(SHOWN, len(one.gradients))):
             beside = np.concatenate([one.pictures[i][:4], visible(one.gradients[i])[:4]])
             rows.append(Row(f"{words}\nmap {i + 1}", beside))
-    side, times = found.learned.first.shape[2], found.learned.pictures.shape[2]
     for words, one in (("learned", found.learned), ("random", found.random)):
-        small = visible(one.first[:8])
-        grown = small.repeat(-(-times // side), 1).repeat(-(-times // side), 2)[:, :times, :times]
-        rows.append(Row(f"{words}\nfirst layer", grown))
+        rows.append(Row(f"{words}\nfirst layer", squares(visible(one.first))))
     return plots.sheet("What D's last maps answer to, and where", rows, [found.found + "."])
+
+
+def squares(small: np.ndarray) -> np.ndarray:
+    """Filters uint8 [N, k, k, C] in CELLS squares, the first one in each or, where there are more, four: uint8
+    [CELLS or fewer, CELL, CELL, C]. Those that find no room are left out."""
+    across = 1 if len(small) <= CELLS else 2
+    small = small[: CELLS * across**2]
+    side = (CELL - GAP * (across - 1)) // across
+    nearest = np.arange(side) * small.shape[1] // side
+    large = small[:, nearest][:, :, nearest]
+    held = np.full((-(-len(small) // across**2), CELL, CELL, small.shape[3]), 255, np.uint8)
+    for i, one in enumerate(large):
+        top, left = (place * (side + GAP) for place in divmod(i % across**2, across))
+        held[i // across**2, top : top + side, left : left + side] = one
+    return held
 
 
 def visible(gradients: np.ndarray) -> np.ndarray:

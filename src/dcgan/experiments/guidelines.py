@@ -14,6 +14,7 @@ beside the result and not made again. You should see the full set first, or the 
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 from dcgan import files, planning, plots, run, sample
 from dcgan.config import show_size
 from dcgan.console import Console
+from dcgan.diagnosis import NO_NUMBER
 from dcgan.errors import UserError, suggest
 from dcgan.experiments import result
 from dcgan.folder import Folder
@@ -51,13 +53,21 @@ BROKEN: dict[str, dict[str, Any]] = {
 }
 RULES = {KEPT: {}, **BROKEN}
 SIZE, MINUTES, SEEDS, COUNT = 32, 5.0, 2, 3000
+DIVERGED: dict[str, Any] = {
+    "fid": math.inf,
+    "kid": math.inf,
+    "recall": 0.0,
+    "diversity": 0.0,
+    "by": "",
+    "findings": [NO_NUMBER],
+}
 SHOWN = 8  # samples in the strip, of each run
 TIE = 1.05  # times the full set's score: nearer than this is no exception
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One run."""
+    """One run; of one that diverged there is no score, and it counts as collapsed."""
 
     rule: str
     seed: int
@@ -66,15 +76,27 @@ class Judged:
     kid: float
     recall: float
     diversity: float
+    by: str  # whose features tell recall
     findings: tuple[str, ...]  # by the diagnosis
     pictures: np.ndarray  # uint8 [SHOWN, H, W, C]
 
     @property
+    def diverged(self) -> bool:
+        return not math.isfinite(self.fid)
+
+    @property
     def collapsed(self) -> bool:
-        return collapse.collapsed(self.recall, self.diversity)
+        return self.diverged or collapse.collapsed(self.recall, self.diversity, self.by)
+
+    @property
+    def words(self) -> str:
+        if self.diverged:
+            return f"diverged at step {self.steps:,}"
+        return f"FID {self.fid:.1f}, recall {self.recall:.2f}" + (", collapsed" if self.collapsed else "")
 
     def as_json(self) -> dict[str, Any]:
         held = {name: value for name, value in vars(self).items() if name != "pictures"}
+        held |= {name: None for name in ("fid", "kid") if self.diverged}
         return held | {"findings": list(self.findings), "collapsed": self.collapsed, "settings": RULES[self.rule]}
 
 
@@ -136,37 +158,50 @@ def _plan(data: str, where: Path, settings: dict[str, Any], rule: str, seed: int
 def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> Judged:
     """Train it and judge it, or read what was found when that was done."""
     kept = plan.folder.path / "judged.json"
-    if not plan.reached():
-        console.say(f"{rule}, seed {seed}")
-        if run.train(plan, console):
-            raise KeyboardInterrupt
-    header = plan.folder.header()
-    assert header is not None
     found: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
-    if (found.get("count"), found.get("steps")) != (count, header.step):
-        found = _judge(plan, count, console)
-        files.write_whole(kept, json.dumps(found).encode())
+    if not (plan.reached() or found.get("fid") == math.inf):  # one that diverged would only do so again
+        console.say(f"{rule}, seed {seed}")
+        try:
+            if run.train(plan, console):
+                raise KeyboardInterrupt
+        except run.Diverged as ended:
+            console.say(str(ended))
+            found = DIVERGED | {"count": count, "steps": plan.folder.findings()[-1]["step"]}
+            files.write_whole(kept, json.dumps(found).encode())
+    if found.get("fid") != math.inf:
+        header = plan.folder.header()
+        assert header is not None
+        if (found.get("count"), found.get("steps"), "by" in found) != (count, header.step, True):
+            found = _judge(plan, count, console)
+            files.write_whole(kept, json.dumps(found).encode())
+        pictures = sample.load(plan.folder.path, last=True).sample(range(SHOWN))
+    else:
+        pictures = np.zeros((SHOWN, *plan.dataset.images.shape[1:]), np.uint8)
     del found["count"]
     found["findings"] = tuple(found["findings"])
-    return Judged(rule, seed, **found, pictures=sample.load(plan.folder.path, last=True).sample(range(SHOWN)))
+    return Judged(rule, seed, **found, pictures=pictures)
 
 
 def _judge(plan: Plan, count: int, console: Console) -> dict[str, Any]:
     model = sample.load(plan.folder.path, last=True)
+    by = collapse.extractor(plan.config.data)
     few = min(count, len(plan.dataset))
-    figures = evaluate(model, metrics=("fid", "kid", "pr"), count=few, console=console).figures
-    values = {name.partition(" (")[0].lower(): figure.value for name, figure in figures.items()}
+    values: dict[str, float] = {}
+    for features, metrics in (("lite0", ("fid", "kid")), (by, ("pr",))):
+        figures = evaluate(model, metrics=metrics, features=features, count=few, console=console).figures
+        values |= {name.partition(" (")[0].lower(): figure.value for name, figure in figures.items()}
     return {
         "count": count,
         "steps": model.header.step,
         **{name: round(values[name], 5) for name in ("fid", "kid", "recall")},
         "diversity": collapse.diversity(model, plan.dataset, min(collapse.COUNT, count)),
+        "by": by,
         "findings": sorted({line["name"] for line in Folder(plan.folder.path).findings()}),
     }
 
 
 def means(runs: Sequence[Judged]) -> dict[str, float]:
-    """Each rule's mean score, the best first."""
+    """Each rule's mean score, the best first; infinite where a seed diverged."""
     scores: dict[str, list[float]] = {}
     for one in runs:
         scores.setdefault(one.rule, []).append(one.fid)
@@ -178,18 +213,24 @@ def _found(runs: Sequence[Judged]) -> str:
     better = [f"{rule} ({value:.1f})" for rule, value in scores.items() if value * TIE < scores[KEPT]]
     fell = [rule for rule in scores if any(one.collapsed for one in runs if one.rule == rule)]
     worst, value = list(scores.items())[-1]
-    words = f"the full set scores {scores[KEPT]:.1f}, and "
+    words = f"the full set {_scores(scores[KEPT])}, and "
     words += f"better are {', '.join(better)}" if better else f"none of {len(scores) - 1} broken ones is better"
     if len(scores) > 1:
-        words += f"; the worst is {worst} ({value:.1f})"
+        words += f"; the worst is {worst}, which {_scores(value)}"
     return words + (f"; collapsed: {', '.join(fell)}" if fell else "; none collapsed")
+
+
+def _scores(value: float) -> str:
+    return f"scores {value:.1f}" if math.isfinite(value) else "diverged"
 
 
 def _figures(runs: Sequence[Judged], protocol: dict[str, Any], seeds: str) -> Iterator[Figure]:
     scores = means(runs)
-    others = [value for rule, value in scores.items() if rule != KEPT]
+    others = [value for rule, value in scores.items() if rule != KEPT and math.isfinite(value)]
     goal = TIE * min(others) if others else None
     for rule, value in scores.items():
+        if not math.isfinite(value):
+            continue
         each = [one.fid for one in runs if one.rule == rule]
         error = float(np.std(each, ddof=1) / len(each) ** 0.5) if len(each) > 1 else None
         held_to = goal if rule == KEPT else None
@@ -203,6 +244,6 @@ def figure(found: Result) -> bytes:
     rows = []
     for rule, value in means(found.runs).items():
         for i, one in enumerate(one for one in found.runs if one.rule == rule):
-            about = f"FID {one.fid:.1f}, recall {one.recall:.2f}" + (", collapsed" if one.collapsed else "")
-            rows.append(Row(f"{rule}, {value:.1f}\n{about}" if i == 0 else about, one.pictures))
+            about = f"{rule}, {value:.1f}" if math.isfinite(value) else rule
+            rows.append(Row(f"{about}\n{one.words}" if i == 0 else one.words, one.pictures))
     return plots.sheet(f"The guidelines, each broken in turn: {found.subject}", rows, [found.found + "."])

@@ -10,6 +10,7 @@ exemplars, a package that is missing) is told on the page, and the others go on.
 """
 
 import base64
+import functools
 import hashlib
 import html
 import json
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dcgan
 from dcgan import files, planning, run, sample
 from dcgan.config import check_size, show_size
 from dcgan.console import Console, clock
@@ -252,9 +254,17 @@ def _made(one: Entry, work: Work) -> dict[str, Any]:
 
 
 def _key(model: Model, effort: Effort) -> str:
-    """What a result depends on: the checkpoint's training and the effort."""
-    about = f"{model.config.to_json()} {model.header.step} {effort}"
+    """What a result depends on: the checkpoint's training, the effort, and the code that measures."""
+    about = f"{model.config.to_json()} {model.header.step} {effort} {_code()}"
     return hashlib.sha256(about.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _code() -> str:
+    seal = hashlib.sha256()
+    for path in sorted(Path(dcgan.__file__).parent.rglob("*.py")):
+        seal.update(path.read_bytes())
+    return seal.hexdigest()
 
 
 TITLE = "DCGAN, figure by figure"

@@ -10,15 +10,21 @@ Four against four carry eight faces' other traits along. Here sixteen pairs are 
 and glasses, and near each other in z), and what tells of other factors linearly is taken out of their difference. And
 samples are brought to the middle of the vector before they are moved, by what z tells of the factor linearly: a face
 that looks to the left already cannot turn there, and -1 to 1 is then from left to right for everyone. The paper's way,
-four at random against four, added to samples as they are, stands beside each figure as its control.
+four at random against four, added to samples as they are, stands beside each figure as its control; the protocol tells
+what comes of four against four from the middle too. What is kept is what is read in the middle of the way, and, in
+figures of their own without a goal, what is read off the sample itself, before it was brought there.
+
+    compute(model, ["turn"])                          # a run on built-in pictures: a reader chooses and sees
+    compute(model, left="1,2,3,4", right="5,6,7,8")   # any run: the seeds are named, and nothing is read
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dcgan import plots
+from dcgan import latents, plots
 from dcgan.console import Console
 from dcgan.data.pictures import FACTORS, Continuous
 from dcgan.errors import UserError, suggest
@@ -43,6 +49,7 @@ END = 0.1  # of the readable samples, that lie at either end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
 WHAT = {"faces": ("turn", "scale", "x"), "rooms": ("turn", "light"), "numbers": ("turn", "scale")}
 KEPT = {"faces": ("hair", "glasses", "skin"), "rooms": ("window", "bed", "door"), "numbers": ("digit",)}
+KEEPS, ITSELF = " kept", " as in the sample itself"  # what such figures' names end in
 SHOWN = 5  # samples in the picture
 
 
@@ -53,7 +60,7 @@ class Axis:
     factor: str
     ends: list[np.ndarray]  # low and high: seeds [pairs] each
     pictures: np.ndarray  # uint8 [SHOWN, POINTS, H, W, C]
-    values: np.ndarray  # [TRIED, POINTS], as read
+    values: np.ndarray | None  # [TRIED, POINTS], as read; None where nothing is read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +75,26 @@ def compute(
     model: Model,
     what: Sequence[str] = (),
     *,
-    pairs: int = PAIRS,
+    pairs: int | None = None,
+    left: str | None = None,
+    right: str | None = None,
     tried: int = TRIED,
     pool: int = POOL,
     seer: Reader | None = None,
     console: Console | None = None,
 ) -> Result:
-    """`what`: continuous factors of the pictures that the run learned from; those of the figure unless told."""
+    """`what`: continuous factors of the pictures that the run learned from; those of the figure unless told.
+
+    `left` and `right` name the seeds at both ends instead, in words: then nothing is read.
+    """
     console = console or Console(quiet=True)
-    name = exemplars.built_in(model, "turn")
+    if left is not None or right is not None:
+        if what or pairs is not None:
+            spare = f"--what {what[0]}" if what else f"--pairs {pairs}"
+            raise UserError(f"{spare}: with --left and --right the samples are named and none is read; leave it out")
+        return _named(model, left, right)
+    pairs = PAIRS if pairs is None else pairs
+    name = exemplars.built_in(model, "turn", "; name samples with --left and --right instead")
     known = [factor for factor, kind in FACTORS[name].items() if isinstance(kind, Continuous)]
     for factor in what:
         if factor not in known:
@@ -93,10 +111,41 @@ def compute(
             figures += found
             said.append(f"{factor} rises at each step in {found[0].value:.0%}, by {found[1].value:.2f} of 2 in all")
             bar.update(number + 1)
-    first = [figure for figure in figures if figure.name.startswith(axes[0].factor)]
-    kept = ", ".join(f"{figure.name.partition(': ')[2]} in {figure.value:.0%}" for figure in first[2:])
-    found = f"of {tried} samples, {'; '.join(said)}; along {axes[0].factor}, {kept}"
+    kept = [
+        f"{figure.name.partition(': ')[2]} in {figure.value:.0%} of {figure.protocol['counted']}"
+        for figure in figures
+        if figure.name.startswith(f"{axes[0].factor}: ") and figure.name.endswith(KEEPS)
+    ]
+    found = f"of {tried} samples, {'; '.join(said)}; along {axes[0].factor}, {', '.join(kept) or 'nothing is told'}"
     return Result(subject=result.subject(model), found=found, figures=figures, axes=axes)
+
+
+def _named(model: Model, left: str | None, right: str | None) -> Result:
+    """Nobody reads what comes of it but the eye."""
+    if left is None or right is None:
+        given, other = (f"--left {left}", "--right") if right is None else (f"--right {right}", "--left")
+        raise UserError(f"{given}: a vector has two ends; name the seeds of the other with {other}")
+    seeds = [_seeds("--left", left), _seeds("--right", right)]
+    ((seed, times),) = Counter(seed for end in seeds for seed in end).most_common(1)
+    if times > 1:
+        raise UserError(f"--left {left} --right {right}: seed {seed} is named {times} times; name each once")
+    low, high = (model.latents(end)[0].mean(0) for end in seeds)
+    z, labels = model.latents(range(FIRST_TRIED, FIRST_TRIED + SHOWN))
+    axis = Axis("left to right", [np.array(end) for end in seeds], _along(model, z, labels, (high - low) / 2), None)
+    found = (
+        f"seeds {FIRST_TRIED}-{FIRST_TRIED + SHOWN - 1} moved by the mean of {right} less the mean of {left}, half of "
+        "it each way; nothing is read, the eye must judge"
+    )
+    return Result(subject=result.subject(model), found=found, figures=[], axes=[axis])
+
+
+def _seeds(flag: str, words: str) -> list[int]:
+    try:
+        return latents.parse_seeds(words)
+    except UserError:
+        raise UserError(
+            f"{flag} {words or repr('')}: name one seed or more, whole numbers up to {latents.MAX_SEED}, like 1,2,3,4"
+        ) from None
 
 
 def figure(found: Result) -> bytes:
@@ -140,6 +189,8 @@ def vector(
 def centred(z: np.ndarray, shown: Shown, factor: str, way: np.ndarray) -> np.ndarray:
     """Samples [N, z_dim] moved along `way` to where z, linearly, tells the factor's mean."""
     told = shown.linear(factor)[0]
+    if not told.any():  # all samples look the same way
+        return z
     share = (z - shown.z.mean(0)) @ told / (told @ way)
     return z - np.clip(share, -FARTHEST, FARTHEST)[:, None] * way
 
@@ -168,41 +219,60 @@ def _axis(
     model: Model, seer: Reader, shown: Shown, factor: str, kept: Sequence[str], pairs: int, tried: int
 ) -> tuple[Axis, list[Figure]]:
     way, seeds = vector(shown, seer, factor, kept, pairs)
-    way *= min(1, REACH / abs(shown.linear(factor)[0] @ way))
+    reach = abs(shown.linear(factor)[0] @ way)
+    way *= REACH / reach if reach > REACH else 1
     g = np.random.default_rng(0)
     z, labels = model.latents(range(FIRST_TRIED, FIRST_TRIED + tried))
     pictures, ours = _moved(model, seer, centred(z, shown, factor, way), labels, way)
-    _, theirs = _moved(model, seer, z, labels, papers(shown, factor, g))
+    four = papers(shown, factor, g)
+    _, theirs = _moved(model, seer, z, labels, four)
+    _, brought = _moved(model, seer, centred(z, shown, factor, four), labels, four)
     chance = g.standard_normal(len(way))
     _, random = _moved(model, seer, z, labels, chance * np.linalg.norm(way) / np.linalg.norm(chance))
     protocol = {"pairs": pairs, "among": len(shown.seeds), "points": POINTS, "samples": tried, "beside": "4 against 4"}
     of = f"{FIRST_TRIED}-{FIRST_TRIED + tried - 1}"
 
-    def share(name: str, rule: Callable[[Moved], np.ndarray], goal: float | None = None) -> Figure:
-        told, control, by_chance = (rule(moved) for moved in (ours, theirs, random))
-        value = float(told.mean())
-        about = protocol | {"counted": len(told), "a random direction": float(by_chance.mean())}
-        error = float(told.std() / len(told) ** 0.5)
-        return Figure(
-            f"{factor}: {name}",
-            value,
-            about,
-            of,
-            goal=goal,
-            side="≥",
-            ok=None if goal is None else value >= goal,
-            control=float(control.mean()),
-            error=error,
+    figures: list[Figure] = []
+    silent: list[str] = []
+
+    def share(name: str, rule: Callable[[Moved], np.ndarray], goal: float | None = None, **how: str) -> None:
+        told = rule(ours)
+        if not len(told):  # a share of no samples is no number
+            silent.append(name)
+            return
+        value, error = float(told.mean()), float(told.std() / len(told) ** 0.5)
+        control, from_middle, by_chance = (_mean(rule(moved)) for moved in (theirs, brought, random))
+        about = protocol | how | {"counted": len(told)}
+        about |= {"4 against 4, from the middle": from_middle, "a random direction": by_chance}
+        figures.append(
+            Figure(
+                f"{factor}: {name}",
+                value,
+                about,
+                of,
+                goal=goal,
+                side="≥",
+                ok=None if goal is None else value >= goal,
+                control=control,
+                error=error,
+            )
         )
 
-    figures = [
-        share("rises at each step", lambda moved: np.all(np.diff(moved.shown(factor), axis=1) > 0, 1), GOAL_RISES),
-        share("moves by", lambda moved: moved.shown(factor)[:, -1] - moved.shown(factor)[:, 0]),
-    ]
+    share("rises at each step", lambda moved: np.all(np.diff(moved.shown(factor), axis=1) > 0, 1), GOAL_RISES)
+    share("moves by", lambda moved: moved.shown(factor)[:, -1] - moved.shown(factor)[:, 0])
     for one in kept:
         if one != factor:
-            figures.append(share(f"{one} kept", lambda moved, one=one: moved.same(one), GOAL_KEPT))
+            share(f"{one}{KEEPS}", lambda moved, one=one: moved.same(one), GOAL_KEPT, against="the way's middle")
+    for one in kept:
+        if one != factor:  # theirs were brought nowhere: in the middle of their way stand the samples themselves
+            share(f"{one}{ITSELF}", lambda moved, one=one: moved.same(one, theirs), against="the sample, not centred")
+    if silent:
+        figures = [replace(one, protocol=one.protocol | {"surely read in no sample": silent}) for one in figures]
     return Axis(factor, seeds, pictures[:SHOWN], ours.values[factor]), figures
+
+
+def _mean(told: np.ndarray) -> float | None:
+    return float(told.mean()) if len(told) else None
 
 
 @dataclass(frozen=True)
@@ -220,11 +290,12 @@ class Moved:
             raise UserError(f"--what {factor}: no sample shows it at all points of its way; train longer")
         return shown
 
-    def same(self, factor: str) -> np.ndarray:
-        """Of the samples in whose middle it is surely read: whether it is read so at all points; a continuous one
-        within the reader's tolerance."""
-        values = self.values[factor][self.confidences[factor][:, POINTS // 2] > SURE]
-        middle = values[:, POINTS // 2, None]
+    def same(self, factor: str, of: "Moved | None" = None) -> np.ndarray:
+        """Of the samples in whose middle (of the same ones, moved along another way: `of`) it is surely read: whether
+        it is read so at all points; a continuous one within the reader's tolerance."""
+        of = of or self
+        sure = of.confidences[factor][:, POINTS // 2] > SURE
+        values, middle = self.values[factor][sure], of.values[factor][sure, POINTS // 2, None]
         if values.dtype.kind == "f":
             return np.all(np.abs(values - middle) <= 2 * TOLERANCE, 1)  # of a range from -1 to 1
         return np.all(values == middle, 1)
@@ -234,10 +305,16 @@ def _moved(
     model: Model, seer: Reader, z: np.ndarray, labels: np.ndarray | None, way: np.ndarray
 ) -> tuple[np.ndarray, Moved]:
     """Samples at each point of their way, uint8 [N, POINTS, H, W, C], and what is read off them."""
-    moved = (z[:, None] + np.linspace(-1, 1, POINTS)[:, None] * way).reshape(-1, z.shape[1]).astype(np.float32)
-    pictures = model.generate(moved, None if labels is None else np.repeat(labels, POINTS))
-    read = seer.read(pictures)
+    pictures = _along(model, z, labels, way)
+    read = seer.read(pictures.reshape(-1, *pictures.shape[2:]))
     values, sure = (
         {name: one.reshape(-1, POINTS) for name, one in held.items()} for held in (read.values, read.confidences)
     )
-    return pictures.reshape(-1, POINTS, *pictures.shape[1:]), Moved(values, sure)
+    return pictures, Moved(values, sure)
+
+
+def _along(model: Model, z: np.ndarray, labels: np.ndarray | None, way: np.ndarray) -> np.ndarray:
+    """uint8 [N, POINTS, H, W, C]: samples [N, z_dim] from one `way` before them to one beyond."""
+    moved = (z[:, None] + np.linspace(-1, 1, POINTS)[:, None] * way).reshape(-1, z.shape[1]).astype(np.float32)
+    pictures = model.generate(moved, None if labels is None else np.repeat(labels, POINTS))
+    return pictures.reshape(-1, POINTS, *pictures.shape[1:])

@@ -20,6 +20,7 @@ import torch
 
 Matrix = np.ndarray
 LEAST = 0.02  # copies fewer than this are not called such
+TELLS = 1 / 3  # where chance gives more than this, one copy in three would go unnoticed, and nothing can be told
 NUMBERS = 1 << 25  # in the rows that are compared at a time
 
 
@@ -39,19 +40,23 @@ class Memory:
 
     @property
     def verbatim(self) -> float:
-        """Share of samples nearer to a training picture than half of what 99 % of held-out ones are."""
-        return float((self.distances < np.quantile(self.held_out, 0.01) / 2).mean())
+        return verbatim(self.distances, self.held_out)
 
     @property
     def ok(self) -> bool | None:
         """Whether it is within the goal; None where so few neighbours are distinct that copies would hardly show."""
         if self.copied > self.goal or self.verbatim > LEAST:
             return False
-        return True if self.goal <= 0.5 else None
+        return True if self.goal <= TELLS else None
 
     def scaled(self, scale: float) -> "Memory":
         """Where one in `scale` training pictures was compared: a copy of another went unnoticed."""
         return replace(self, copied=self.copied * scale, error=self.error * scale, floor=self.floor * scale)
+
+
+def verbatim(distances: np.ndarray, real: np.ndarray) -> float:
+    """Share of samples nearer to a training picture than half of what 99 % of other real ones are."""
+    return float((distances < np.quantile(real, 0.01) / 2).mean())
 
 
 def memorisation(samples: Sequence[Matrix], seen: Matrix, held_out: Sequence[Matrix]) -> Memory:

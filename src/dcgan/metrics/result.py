@@ -45,6 +45,7 @@ class Neighbours:
     held_out: np.ndarray  # [M]
     samples: np.ndarray  # uint8 [few, H, W, C]
     training: np.ndarray  # uint8 [few, H, W, C]
+    others: str = "held-out pictures"  # whose the second distances are
 
 
 @dataclass

@@ -77,22 +77,21 @@ def _of_run(model: Model, name: str, against: Spec | None, count: int, seed: int
             raise UserError(f"{config.data}: these are not the pictures that the run was trained on; bring those back")
     except UserError as error:
         if reference is None:
-            raise UserError(f"{error}; or say what to compare with: --against DATA") from None
+            raise UserError(
+                f"{error}; or name others to compare with: evaluate RUN --against DATA, neighbours RUN DATA"
+            ) from None
     name = f"{name}, step {model.header.step:,}"
     pool, spec = (training, config.data) if reference is None else (reference, _told(against))
     assert pool is not None
     return Subject(name, sets.of_model(model, count, name), pool, spec, count, seed, config, training, model)
 
 
-def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset:
+def held_out(subject: Subject, spec: Spec | None, console: Console) -> data.Dataset | None:
     """Pictures like those that were learned from, but never seen: the user's, another part of a published set, or
-    built-in ones drawn anew."""
+    built-in ones drawn anew. None where no such are known."""
     spec = spec or others(subject.learned)
     if spec is None:
-        raise UserError(
-            f"--metrics memory: pictures like {subject.learned} that were not trained on are wanted beside those that "
-            "were; name some with --held-out DATA, or leave it out"
-        )
+        return None
     seed = 1 if parsed(str(spec))[0] in BUILT_IN else 0  # built-in pictures that training has not drawn
     seen = subject.training or subject.reference
     with console.data_progress() as progress:

@@ -35,7 +35,7 @@ def _figure(found: "Mapping[str, Neighbours]") -> "Figure":
         axes = figure.add_subplot(grid[row, 0])
         edges = np.histogram_bin_edges(np.concatenate([one.distances, one.held_out]), BINS)
         for distances, colour, label in (
-            (one.held_out, REAL, "held-out pictures"),
+            (one.held_out, REAL, one.others),
             (one.distances, G_COLOUR, "samples"),
         ):
             share = np.full(len(distances), 1 / len(distances))
