@@ -134,6 +134,20 @@ def test_it_is_told_where_the_reader_has_seen_the_real_ones(spec, said, monkeypa
     assert any("The reader was taught on 400 of" in note for note in result.notes) is said
 
 
+def test_which_class_is_missing_is_said():
+    """Among what can be read surely: the shares of both, and the three classes furthest off in words."""
+
+    def read(*classes, unsure=0):
+        values = {"class": np.array([*classes, *[0] * unsure])}
+        return truth.Reading(values, np.array([0.9] * len(classes) + [0.5] * unsure))
+
+    found = truth.shares(read(0, 0, 0, 1, unsure=4), read(0, 1, 2, 2), ("ant", "bee", "cat"))
+    assert found == [{"ant": 0.75, "bee": 0.25, "cat": 0.0}, {"ant": 0.25, "bee": 0.25, "cat": 0.5}]
+    said = truth._off(dict(zip(("shares", "shares_of_data"), found, strict=True)))
+    assert said == "; furthest off: ant 75.0 % for 25.0 %, cat 0.0 % for 50.0 %, bee 25.0 % for 25.0 %"
+    assert truth.shares(read(1), read(2), ()) == [{"0": 0, "1": 1, "2": 0}, {"0": 0, "1": 0, "2": 1}]
+
+
 def test_there_must_be_something_to_read():
     with pytest.raises(UserError, match="array has neither classes nor known factors"):
         truth.learned(subject(REAL, REAL), QUIET)

@@ -16,7 +16,7 @@ import torch
 from dcgan.console import Console
 from dcgan.data.spec import Spec
 from dcgan.errors import UserError, suggest
-from dcgan.metrics import compare, copies, subject, truth
+from dcgan.metrics import collapse, compare, copies, subject, truth
 from dcgan.metrics import features as extractors
 from dcgan.metrics.result import Result
 from dcgan.sample import Model
@@ -69,6 +69,11 @@ def evaluate(
                 extractor = extractors.load(features, device, report)
         if set(compare.METRICS) & set(metrics):
             compare.compare(result, judged, extractor, metrics, console)
+            if features == "lite0" and "pr" in metrics and collapse.extractor(judged.spec) == "reader":
+                result.notes.append(
+                    f"To lite0, made for photographs, a grey level of grain is much in {judged.real.name}: precision, "
+                    "recall, density and coverage are better asked of them with --features reader."
+                )
         if "memory" in metrics:
             copies.copies(result, judged, extractor, subject.held_out(judged, held_out, console), console)
     if "truth" in metrics:

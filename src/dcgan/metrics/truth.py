@@ -2,7 +2,7 @@
 stand on both sides. For labelled sets it reads the class, for the built-in pictures every factor they were drawn from.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -103,6 +103,22 @@ def coverage(fake: Reading, real: Reading) -> dict[str, float]:
     return {name: _overlap(fake.values[name][fake.sure], held[real.sure]) for name, held in real.values.items()}
 
 
+def shares(drawn: Reading, true: Reading, names: Sequence[str]) -> list[dict[str, float]]:
+    """Of each class among the readable pictures of both."""
+    seen = [one.values["class"][one.sure].astype(int) for one in (drawn, true)]
+    names = names or [str(i) for i in range(1 + max(int(one.max(initial=0)) for one in seen))]
+    counted = [np.bincount(one[one >= 0], minlength=len(names)) / max(1, len(one)) for one in seen]
+    return [{name: round(float(share), 4) for name, share in zip(names, one, strict=True)} for one in counted]
+
+
+def _off(about: Mapping[str, Any]) -> str:
+    """The three classes that are drawn most too often or too seldom, in words."""
+    drawn, true = about["shares"], about["shares_of_data"]
+    worst = sorted(true, key=lambda name: -abs(drawn[name] - true[name]))[:3]
+    told = ", ".join(f"{name} {100 * drawn[name]:.1f} % for {100 * true[name]:.1f} %" for name in worst)
+    return f"; furthest off: {told}"
+
+
 def _overlap(fake: np.ndarray, real: np.ndarray) -> float:
     if real.dtype.kind == "f":
         edges = np.unique(np.nanquantile(real, np.linspace(0, 1, BINS + 1)[1:-1])) if (~np.isnan(real)).any() else []
@@ -128,6 +144,8 @@ def tell(result: Result, judged: Subject, seer: Reader, console: Console) -> Non
         "samples": {"of": judged.name, "count": judged.samples.count},
         "reference": {"of": real.name, "count": half, "order": real.seeds},
         "sure_above": SURE,
+        "reader": type(seer).__name__ + (f", taught on {TAUGHT:,} at most" if isinstance(seer, reader.Reader) else ""),
+        "control": {"shuffled": three[2].confidence.size},
     }
 
     def add(name: str, values: Iterable[float], about: dict[str, Any]) -> None:
@@ -139,11 +157,14 @@ def tell(result: Result, judged: Subject, seer: Reader, console: Console) -> Non
     overlaps = each, floor, _ = [coverage(one, left) for one in three]
     labelled = list(left.values) == ["class"]
     name = "class balance" if labelled else "factor coverage"
-    add(name, (float(np.mean(list(one.values()))) for one in overlaps), {"each": each, "each_floor": floor})
+    about: dict[str, Any] = {"each": each, "each_floor": floor}
+    if labelled:
+        about["shares"], about["shares_of_data"] = shares(drawn, true, judged.reference.classes or ())
+    add(name, (float(np.mean(list(one.values()))) for one in overlaps), about)
     least = ", ".join(sorted(each, key=lambda factor: each[factor] - floor[factor])[:3])
     result.notes.append(
         f"Readable: read with a confidence above {SURE:g}. {name.capitalize()}: "
-        + ("overlap of the classes' shares." if labelled else f"mean overlap of distributions; least covered: {least}.")
+        + (f"overlap of the classes' shares{_off(about)}." if labelled else f"mean overlap; least covered: {least}.")
     )
     if isinstance(seer, reader.Reader) and parsed(judged.spec)[0] not in pictures.FACTORS:
         taught = min(TAUGHT, len(judged.reference))
