@@ -103,6 +103,16 @@ def test_epochs_begin_again_to_the_same_bits(run: Path, small, monkeypatch):
 
 
 @pytest.mark.slow
+def test_epochs_that_teach_nothing(small, tmp_path):
+    """At a rate of zero five passes draw what one does: that they are better is not said."""
+    model = dcgan.train("faces:48", out=tmp_path / "run", quiet=True, **TINY | {"m": 8, "steps": 30, "lr": 0.0})
+    found = epochs.compute(model, (1, 5), count=24)
+    first, later = (one for one in found.figures if one.name.startswith("KID"))
+    assert later.value == pytest.approx(first.value, abs=1e-6)
+    assert later.ok is False
+
+
+@pytest.mark.slow
 def test_epochs_of_one_s_own_pictures(cli, tmp_path: Path, monkeypatch):
     """Nobody knows others like them; with some that are named, copies are told too."""
     for name, seed in (("mine", 0), ("others", 1)):
@@ -231,6 +241,25 @@ def test_the_page_goes_on_where_it_stopped(tmp_path: Path, monkeypatch, cli):
     (place / "look.png").unlink()
     cli("paper", "--quick", "--size", "8", "--out", place)
     assert made == ["look", "look"]
+
+
+@pytest.mark.slow
+def test_each_experiment_of_the_page_is_made_or_says_why_not(small, tmp_path, monkeypatch):
+    """The page's own calls, each at its smallest: what wants a generator that draws may say so, in a sentence."""
+    least = paper.Effort(
+        pictures=200, steps=4, taught=2000, lessons=20, samples=24, tried=24, pool=200, sums=2, supervised=2,
+        generated=200, hashing=2,
+    )  # fmt: skip
+    monkeypatch.setattr(paper, "QUICK", least)
+    for name, settings in paper.SETTINGS.items():
+        monkeypatch.setitem(paper.SETTINGS, name, settings | {"width": 4, "m": 8, "threads": 1, "precision": "float32"})
+    page = paper.make(tmp_path / "paper", size=16, quick=True)
+    reasons = {one["experiment"]: one.get("reason") for one in page.results}
+    assert list(reasons) == [one.name for one in paper.entries()]
+    wants_a_good_one = {"forget", "combine", "turn"}
+    assert {name for name, reason in reasons.items() if reason} <= wants_a_good_one, reasons
+    told = [figure["ok"] for one in page.results for figure in one.get("figures", ()) if figure["ok"] is not None]
+    assert sum(told) < 0.7 * len(told)  # an untrained run does not pass for one that learned
 
 
 def test_each_experiment_of_the_page_can_be_made_of_some_built_in_pictures():

@@ -102,7 +102,9 @@ class Factor:
         assert error is not None
         off = np.abs(value.numpy() - truth)
         right = (np.isnan(value.numpy()) & np.isnan(truth)) | (off <= TOLERANCE * (self.span[1] - self.span[0]))
-        return replace(self, right=float(right.mean()), widen=float(np.sqrt(np.nanmean((off / error.numpy()) ** 2))))
+        seen = (off / error.numpy())[~np.isnan(off)]  # in both; one that was hardly taught may call all hidden
+        widen = float(np.sqrt(np.mean(seen**2))) if len(seen) else self.widen
+        return replace(self, right=float(right.mean()), widen=widen)
 
 
 @dataclass(frozen=True)
