@@ -53,6 +53,7 @@ FIXED = 1024  # latents and training pictures from which batch norm's statistics
 FRAMES = 120  # at most, in the animation
 MOST_RECOVERIES = 5  # the steps are then 1/32 of what they were
 ON, BACK, LAST = range(3)  # process 0's words to the others: a next step; back to a checkpoint; that was all
+FEW = 2000  # pictures: of 1,000 photographs D knew each by heart, and --augment drew far better (docs/log.md)
 LOOKED_AT = 64  # pictures through D, to see its dead units
 
 
@@ -318,6 +319,10 @@ class Session:
         about = f"{len(self.dataset):,} pictures of {height}x{width}"
         self.console.say(f"{self.folder.path}: {about}, on {self.device}{goes_on}")
         if not state.step:
+            if len(self.dataset) < FEW and c.network != "vae" and not c.augment:
+                self.console.say(
+                    f"{len(self.dataset):,} pictures are few, and D may learn them by heart: try --augment"
+                )
             self.sample()
         with self.console.progress("training", c.steps or c.minutes, "" if c.steps else "minutes") as bar, watch:
             bar.update(self.done)

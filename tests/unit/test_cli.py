@@ -103,7 +103,9 @@ def test_train_says_where_its_pictures_are_and_what_next(cli, tmp_path, monkeypa
 
 def test_train_in_a_pipe_is_plain_lines(cli, tmp_path):
     lines = cli("train", FACES, *flags(TINY), "--steps", 10, "--out", tmp_path / "run").out.splitlines()
-    lines = lines[lines.index(f"{tmp_path / 'run'}: 48 pictures of 8x8, on cpu") + 1 :]
+    begun = lines.index(f"{tmp_path / 'run'}: 48 pictures of 8x8, on cpu")
+    assert lines[begun + 1] == "48 pictures are few, and D may learn them by heart: try --augment"
+    lines = lines[begun + 2 :]
     number = r"-?\d+\.\d+"
     for line in (lines[0], lines[1]):
         assert re.fullmatch(

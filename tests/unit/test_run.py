@@ -444,3 +444,18 @@ def test_off_the_main_thread(tmp_path):
     thread.start()
     thread.join()
     assert done == [0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"), [({}, True), ({"augment": True}, False), ({"preset": "vae"}, False)], ids=str
+)
+def test_few_pictures_are_said_to_be_few(settings, said, tmp_path):
+    """Once, as the run begins, where there is something to do about it."""
+    for steps, again in ((2, said), (4, False)):
+        heard = []
+        console = SimpleNamespace(say=heard.append, progress=Console(quiet=True).progress)
+        asked = TINY | {"m": 8, "steps": steps} | settings
+        preset = asked.pop("preset", None)
+        run.train(planning.plan("faces:48", out=tmp_path / "run", preset=preset, settings=asked), console)
+        few = "48 pictures are few, and D may learn them by heart: try --augment"
+        assert (few in heard) is again
