@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,7 @@ def test_each_experiment_of_the_page_is_made_or_says_why_not(small, tmp_path, mo
         generated=200, hashing=2,
     )  # fmt: skip
     monkeypatch.setattr(paper, "QUICK", least)
+    monkeypatch.setattr(walk, "compute", partial(walk.compute, steps=walk.LEAST))
     for name, settings in paper.SETTINGS.items():
         monkeypatch.setitem(paper.SETTINGS, name, settings | {"width": 4, "m": 8, "threads": 1, "precision": "float32"})
     page = paper.make(tmp_path / "paper", size=16, quick=True)

@@ -1,11 +1,12 @@
 """The recipe's figures in a small form: equal time, a row a finished run, going on, and the page made of the rows."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dcgan.metrics import score
+from dcgan.metrics import score, truth
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"size": 8, "width": 4, "m": 8, "precision": "float32"}
@@ -35,6 +36,7 @@ def benches(tmp_path, monkeypatch):
     for steps in ("steps_for", "steps_by_the_wall"):
         monkeypatch.setattr(recipe, steps, lambda *_: 3)
     monkeypatch.setattr(score, "BUDGET", 20)
+    monkeypatch.setattr(truth, "of_factors", partial(truth.of_factors, taught=300, steps=20))  # a reader in seconds
     monkeypatch.setattr(judge, "COUNT", 20)
     return {"recipe": recipe, "stability": stability, "small_data": small_data, "judge": judge, "steps_for": steps_for}
 
