@@ -1,14 +1,22 @@
 """A generator that copies is caught, in part and in disguise; one that draws anew is not, however smooth."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from dcgan import data
+from dcgan.config import Config
+from dcgan.console import Console
+from dcgan.metrics import copies as copies_of
 from dcgan.metrics import memorisation as module
+from dcgan.metrics import sets
 from dcgan.metrics.memorisation import memorisation, nearest
+from dcgan.metrics.result import Result
+from dcgan.metrics.subject import Subject
 
 T, H, N = 600, 500, 400
 
@@ -170,3 +178,15 @@ def test_what_they_come_to(told, said):
     from dcgan.metrics.result import Figure
 
     assert verdict([Figure("copied", 0.0, {}, "0", ok=ok) for ok in told]) == said
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_a_mirrored_copy_is_a_copy_where_training_mirrored(mirror, real, monkeypatch):
+    """Also where nothing was held out, and copies to the letter are all that can be told."""
+    seen, samples = data.open(real["seen"]), data.open(real["seen"][:100, :, ::-1].copy())
+    monkeypatch.setattr(sets, "features", lambda extractor, pictures, console: pictures.flat())
+    config = Config(mirror=mirror)
+    judged = Subject("mine", sets.of_dataset(samples), seen, "array", 100, 0, config=config, training=seen)
+    told = Result("")
+    copies_of.copies(told, judged, SimpleNamespace(name="stub"), None, Console(quiet=True))
+    assert (told.figures["copied to the letter (pixels)"].value == 1) is mirror  # some discs are their own mirror image

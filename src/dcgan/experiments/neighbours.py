@@ -60,7 +60,8 @@ def compute(
         extractor = features.load("lite0", model.device, report)
     told = metrics.Result(judged.name)
     copies.copies(told, judged, extractor, unseen, console)
-    figures = [*told.figures.values(), _planted(judged, unseen, console)]
+    apart = told.neighbours["pixels"].held_out
+    figures = [*told.figures.values(), _planted(judged, unseen, apart, console)]
     ours, planted = figures[0], figures[-1]
     if unseen is None:
         told_of = f"{ours.value:.1%} of samples copy to the letter, by pixels"
@@ -75,10 +76,11 @@ def figure(found: Result) -> bytes:
     return plots.neighbours(found.neighbours)
 
 
-def _planted(judged: subject.Subject, unseen: Dataset | None, console: Console) -> Figure:
-    """What the measure says of the same samples with copies among them."""
-    seen, _ = copies.spread(copies.training(judged).images)
-    most = max(100, copies.PIXELS // seen[0].size)  # as many numbers as are compared of the run itself
+def _planted(judged: subject.Subject, unseen: Dataset | None, apart: np.ndarray, console: Console) -> Figure:
+    """What the measure says of the same samples with copies among them; `apart`: distances between real pictures."""
+    training = copies.training(judged)
+    seen, _ = copies.spread(training.images)
+    most = copies.room(training)  # as many as are compared of the run itself
     samples = judged.samples.first(min(copies.ASKED, most)).flat()
     g = np.random.default_rng(0)
     rows = g.permutation(len(samples))[: round(PLANTED * len(samples))]
@@ -87,8 +89,7 @@ def _planted(judged: subject.Subject, unseen: Dataset | None, console: Console) 
     name, protocol = "copied (pixels), a planted memoriser", {"planted": PLANTED, "grey_levels_off": GREY}
     with console.progress("a memoriser, by pixels", None):
         if unseen is None:
-            flat = seen.reshape(len(seen), -1)
-            value = verbatim(nearest([samples], flat)[0], copies.apart(flat))
+            value = verbatim(nearest([samples], seen.reshape(len(seen), -1))[0], apart)
             return Figure(name, value, protocol | {"caught_above": LEAST}, judged.samples.seeds, ok=value > LEAST)
         others = of_dataset(unseen).first(copies.HELD_OUT).flat()
         found = memorisation([samples], seen, [others[:most]])

@@ -1,6 +1,6 @@
 """Whether a subject's pictures are copies: memorisation.py, asked by pixels and by features."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,24 +41,20 @@ def copies(
         return
     seen = training(judged)
     order = sets.of_dataset(seen, judged.seed).first(judged.count)
-    most = max(100, PIXELS // seen.images[0].size)
-    samples = judged.samples.first(min(ASKED, most))
-    others = sets.of_dataset(unseen, judged.seed).first(min(HELD_OUT, most))
-
-    def views(pictures: Pictures) -> list[Pictures]:
-        return [pictures, pictures.mirrored()] if judged.mirrored else [pictures]
+    samples = judged.samples.first(min(ASKED, room(seen)))
+    others = sets.of_dataset(unseen, judged.seed).first(min(HELD_OUT, room(seen)))
 
     def features(pictures: Pictures) -> np.ndarray:
         return sets.features(extractor, pictures, console)
 
     with console.progress("nearest pictures, by pixels", None):
         rows, step = spread(seen.images)
-        mine, theirs = ([view.flat() for view in views(pictures)] for pictures in (samples, others))
+        mine, theirs = ([view.flat() for view in _views(judged, pictures)] for pictures in (samples, others))
         found = memorisation(mine, rows, theirs)
     _add(result, judged, seen, Asked("pixels", samples, len(rows), others, found, step * found.nearest))
 
     some = others.first(judged.count)
-    mine, theirs = ([features(view) for view in views(pictures)] for pictures in (samples, some))
+    mine, theirs = ([features(view) for view in _views(judged, pictures)] for pictures in (samples, some))
     found = memorisation(mine, features(order), theirs)
     numbers = data.Stream(seen, judged.seed).order(0)[found.nearest]
     _add(result, judged, seen, Asked(extractor.name, samples, order.count, some, found, numbers))
@@ -74,7 +70,7 @@ def _to_the_letter(result: Result, judged: Subject, extractor: Extractor, consol
     """How near samples come to training pictures, beside how near those come to each other, half to half."""
     seen = training(judged)
     rows, step = spread(seen.images)
-    samples = judged.samples.first(min(ASKED, max(100, PIXELS // rows[0].size)))
+    samples = judged.samples.first(min(ASKED, room(seen)))
     order = sets.of_dataset(seen, judged.seed).first(judged.count)
     numbers = data.Stream(seen, judged.seed).order(0)[: order.count]
 
@@ -82,9 +78,10 @@ def _to_the_letter(result: Result, judged: Subject, extractor: Extractor, consol
         return sets.features(extractor, pictures, console)
 
     with console.progress("nearest pictures, by pixels", None):
-        flat = rows.reshape(len(rows), -1)
-        _add_plain(result, judged, seen, "pixels", samples, samples.flat(), flat, step * np.arange(len(rows)))
-    _add_plain(result, judged, seen, extractor.name, samples, features(samples), features(order), numbers)
+        mine, flat = [view.flat() for view in _views(judged, samples)], rows.reshape(len(rows), -1)
+        _add_plain(result, judged, seen, "pixels", samples, mine, flat, step * np.arange(len(rows)))
+    mine = [features(view) for view in _views(judged, samples)]
+    _add_plain(result, judged, seen, extractor.name, samples, mine, features(order), numbers)
     result.notes.append(
         "Copied to the letter: the share of samples nearer to a training picture than half of what 99 % of those are "
         "to each other. Altered copies can only be told with pictures that were not trained on: --held-out DATA."
@@ -97,12 +94,12 @@ def _add_plain(
     seen: data.Dataset,
     by: str,
     samples: Pictures,
-    mine: np.ndarray,
+    mine: Sequence[np.ndarray],  # views of the samples
     pool: np.ndarray,
     numbers: np.ndarray,
 ) -> None:
-    distances, which = nearest([mine], pool)
-    real = apart(pool)
+    distances, which = nearest(mine, pool)
+    real = nearest([pool[::2][:HELD_OUT]], pool[1::2])[0]  # of every second picture, to the others
     value = verbatim(distances, real)
     protocol = {
         "samples": {"of": judged.name, "count": samples.count},
@@ -118,9 +115,13 @@ def _add_plain(
     result.neighbours[by] = Neighbours(distances, real, shown, seen.images[numbers[which[few]]], of)
 
 
-def apart(pool: np.ndarray) -> np.ndarray:
-    """Distances of every second of these pictures, HELD_OUT at most, to the nearest of the others."""
-    return nearest([pool[::2][:HELD_OUT]], pool[1::2])[0]
+def room(seen: data.Dataset) -> int:
+    """So many pictures are compared as they are, at most."""
+    return max(100, PIXELS // seen.images[0].size)
+
+
+def _views(judged: Subject, pictures: Pictures) -> list[Pictures]:
+    return [pictures, pictures.mirrored()] if judged.mirrored else [pictures]
 
 
 def verdict(figures: Iterable[Figure]) -> str:
