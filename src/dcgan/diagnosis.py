@@ -125,7 +125,8 @@ def find(config: Config, reports: Sequence[Line], checks: Sequence[Line]) -> lis
 
 def _after(config: Config, lines: Sequence[Line]) -> list[Line]:
     """Without those of the beginning, when D soon tells all apart and G draws one mush."""
-    return [line for line in lines if line["step"] >= _limit(config, *EARLY)]
+    first = _limit(config, *EARLY)
+    return [line for line in lines if line["step"] >= first]
 
 
 def _regular(config: Config, checks: Sequence[Line]) -> list[Line]:
@@ -179,6 +180,10 @@ def _half_rates(config: Config) -> str:
     return f"half the rates (--lr {config.lr / 2:.2g}{of_D})"
 
 
+def _either(ways: Sequence[str]) -> str:
+    return f"{', '.join(ways[:-1])} or {ways[-1]}"
+
+
 def _augmented(config: Config) -> bool:
     """Whether D's pictures are altered at random, or cannot be."""
     return config.augment or config.network == "vae"
@@ -202,7 +207,7 @@ def _D_won(config: Config, reports: Sequence[Line]) -> str:
     ways = [f"a lower rate of D (--lr-d {config.lr_D / 2:.2g})" if config.lr_D else "a lower rate of D (--lr-d)"]
     ways += ["fewer maps in it (--width-d)"]
     ways += [] if _augmented(config) else ["the pictures it sees altered at random (--augment)"]
-    return f"{words}; it seldom comes back from there: {ANEW} {', '.join(ways[:-1])} or {ways[-1]}"
+    return f"{words}; it seldom comes back from there: {ANEW} {_either(ways)}"
 
 
 def _oscillation(config: Config, reports: Sequence[Line]) -> str:
@@ -215,7 +220,7 @@ def _oscillation(config: Config, reports: Sequence[Line]) -> str:
     ways += [f"larger batches (--m {2 * config.m})"]
     return (
         f"the players swing: the lead changed {swings} times within {LONG} reports, from D to G and back, and what one "
-        f"learns the other makes useless; {ANEW} {', '.join(ways[:-1])} or {ways[-1]}"
+        f"learns the other makes useless; {ANEW} {_either(ways)}"
     )
 
 

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and locks that die with their holder."""
 
 import contextlib
+import hashlib
 import os
 import platform
 import secrets
@@ -78,6 +79,14 @@ def all_or_none(wanted: Iterable[Path]) -> Generator[None]:
                 path.unlink()
         remove_empty(made)
         raise
+
+
+def seal(paths: Iterable[Path]) -> str:
+    """Of what these files hold, in the order of their names: another where any of them has changed."""
+    found = hashlib.sha256()
+    for path in sorted(paths):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def missing(folder: Path) -> list[Path]:

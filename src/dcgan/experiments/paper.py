@@ -261,10 +261,7 @@ def _key(model: Model, effort: Effort) -> str:
 
 @functools.cache
 def _code() -> str:
-    seal = hashlib.sha256()
-    for path in sorted(Path(dcgan.__file__).parent.rglob("*.py")):
-        seal.update(path.read_bytes())
-    return seal.hexdigest()
+    return files.seal(Path(dcgan.__file__).parent.rglob("*.py"))
 
 
 TITLE = "DCGAN, figure by figure"

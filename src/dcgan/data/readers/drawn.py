@@ -1,11 +1,12 @@
 """The built-in pictures (data/pictures) as a source: `faces`, `rooms`, `numbers`, any count of them."""
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from dcgan import files
 
 from .. import pictures
 from ..source import Drawing, Pictures, Source
@@ -40,7 +41,4 @@ def _pictures(name: str, count: int, size: int, seed: int) -> Pictures:
 @functools.cache
 def _version() -> str:
     """Of the code that draws: pictures from an older one are not found in the cache."""
-    seal = hashlib.sha256()
-    for path in sorted(Path(pictures.__file__).parent.glob("*.py")):
-        seal.update(path.read_bytes())
-    return seal.hexdigest()[:16]
+    return files.seal(Path(pictures.__file__).parent.glob("*.py"))[:16]
