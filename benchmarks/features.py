@@ -1,16 +1,21 @@
 """CIFAR-10, table 1: D's features, learned from its pictures alone, under a linear SVM; beside every other way.
 
-    python benchmarks/features.py choose       ten minutes of each recipe, judged on training pictures held out
+    python benchmarks/features.py choose       five minutes of each recipe, judged on training pictures held out
     python benchmarks/features.py              that, and the best for two hours of two cores; a row for each method,
                                                the supervised ones of 25 passes, and one of D against k-means
-    python benchmarks/features.py small        minutes, for one core; every protocol says how few pictures it has seen
+    python benchmarks/features.py small        ten minutes of one core; every protocol says how few pictures it has seen
 
 The recipe, like C, is chosen on pictures 40,000 to 50,000 of the training set; test labels are used once, to count.
+Minutes are the wall's, of two quiet cores: see recipe.py.
 """
 
+import argparse
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import recipe
 import torch
 from record import chosen, record, workplace
 
@@ -24,59 +29,46 @@ PAPER = {
     "D": "82.8 % (D trained on ImageNet)",
     "kmeans": "80.6 % (4,800 centres)",
 }
-SHARED: dict[str, Any] = {"size": 32, "mirror": True, "width": 32, "width_D": 64}  # D's features: 7,168 numbers
-RECIPES: dict[str, dict[str, Any]] = {
-    "default": {},
-    "m 64": {"m": 64},
-    "equal rates": {"m": 64, "lr": 5e-4},
-    "spectral norm": {"norm_D": "spectral", "m": 64},
-    "augment": {"augment": True, "m": 64},
-    "wide D": {"m": 64, "width_D": 128},
-}
+MINUTES = {"choice": 5, "two hours": 120}
 SEED = 0
 SUPERVISED = 20_000  # minibatches of 64 of the networks that learn with labels: 25.6 passes over 50,000 pictures
 
 
-def main() -> None:
-    choose()
-    measure("two hours", chosen("features-choice")["key"], 120, each=400, centres=1600, steps=SUPERVISED)
-
-
-def choose() -> None:
-    for name in RECIPES:
+def choose(threads: int) -> None:
+    for name in recipe.FEATURES:
         record(
             "features-choice",
             name,
-            lambda name=name: judged(name),
+            lambda name=name: judged(name, threads),
             command="python benchmarks/features.py choose",
-            protocol="10 minutes; trained on cifar10[:40000], SVM of 10,000 of them, right of 5,000 of cifar10[40000:]",
+            protocol="trained on cifar10[:40000], SVM of 10,000 of them, right of 5,000 of cifar10[40000:]",
+            minutes=MINUTES["choice"],
             seeds=str(SEED),
         )
 
 
-def judged(name: str) -> dict[str, Any]:
-    model = train(f"choice-{name}", name, 10, "cifar10[:40000]")
+def judged(name: str, threads: int) -> dict[str, Any]:
+    model = dcgan.load(trained("choice", name, threads, "cifar10[:40000]"), last=True)
     learned, held_out = (data.open(spec, size=32) for spec in ("cifar10[:40000]", "cifar10[40000:]"))
     found = classify.compute(model, learned, held_out.part(0, 5000), methods=["D"], most=10_000)
     return {"value": found.figures[0].value, "steps": model.header.step}
 
 
-def train(out: str, recipe: str, minutes: float, pictures: str = "cifar10", **more: Any) -> dcgan.Model:
-    path = workplace() / f"features-{out}"
-    dcgan.train(pictures, out=path, seed=SEED, minutes=minutes, **SHARED | RECIPES[recipe] | more)
-    return dcgan.load(path, device="cuda" if torch.cuda.is_available() else "cpu")
+def trained(stage: str, name: str, threads: int, pictures: str = "cifar10") -> Path:
+    steps = recipe.steps_by_the_wall("cifar10", f"features, {name}", MINUTES[stage])
+    return recipe.trained("features", stage, pictures, f"features, {name}", steps, SEED, threads)
 
 
 def measure(
-    budget: str, recipe: str, minutes: float, *, each: int, centres: int, most: int | None = None,
-    steps: int, methods: tuple[str, ...] = tuple(classify.CALLED), **more: Any,
+    budget: str, name: str, train: Callable[[], Path], *, each: int, centres: int, most: int | None = None,
+    steps: int, methods: tuple[str, ...] = tuple(classify.CALLED),
 ) -> None:  # fmt: skip
     """A row for each method, and one that holds D's features against k-means; the picture of D's clusters."""
     made = {}
     for method in methods:
 
         def compute(method: str = method) -> dict[str, Any]:
-            model = train(budget.replace(" ", "-"), recipe, minutes, **more)
+            model = dcgan.load(train(), device="cuda" if torch.cuda.is_available() else "cpu", last=True)
             seen, unseen = data.open("cifar10", size=32), data.open("cifar10:test", size=32)
             found = classify.compute(
                 model, seen, unseen, methods=[method], each=each, most=most, centres=centres, steps=steps
@@ -100,14 +92,13 @@ def measure(
             compute,
             command="python benchmarks/features.py",
             paper=PAPER.get(method),
-            minutes=minutes,
-            recipe=recipe,
+            recipe=name,
             seeds=str(SEED),
             few=each,
         )
     if {"D", "kmeans"} <= made.keys():
         own, other = made["D"]["value"], made["kmeans"]["value"]
-        about = {"command": "python benchmarks/features.py", "recipe": recipe, "seeds": str(SEED)}
+        about = {"command": "python benchmarks/features.py", "recipe": name, "seeds": str(SEED)}
         record(
             "features",
             f"{budget}: D above k-means",
@@ -117,11 +108,32 @@ def measure(
 
 
 def small() -> None:
+    def train() -> Path:
+        steps = recipe.steps_for("cifar10", "features, m 64", 10 / recipe.CORES, 1)
+        return recipe.trained("features", "small", "cifar10", "features, m 64", steps, SEED, 1)
+
     measure(
-        "ten minutes, one core", "m 64", 10, each=100, centres=200, most=10_000, steps=1500,
-        methods=("D", "pixels", "random", "kmeans", "cnn"), threads=1,
+        "ten minutes, one core", "m 64", train, each=100, centres=200, most=10_000, steps=1500,
+        methods=("D", "pixels", "random", "kmeans", "cnn"),
     )  # fmt: skip
 
 
+def main(words: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(description="see the first lines of benchmarks/features.py")
+    parser.add_argument("stage", nargs="?", default="all", choices=("all", "choose", "small"))
+    parser.add_argument("--threads", type=int, default=1, help="of a run; the steps do not depend on it")
+    asked = parser.parse_args(list(words))
+    if asked.stage == "small":
+        small()
+    else:
+        choose(asked.threads)
+    if asked.stage == "all":
+        best = chosen("features-choice")["key"]
+        measure(
+            "two hours", best, lambda: trained("two hours", best, asked.threads),
+            each=400, centres=1600, steps=SUPERVISED,
+        )  # fmt: skip
+
+
 if __name__ == "__main__":
-    {"choose": choose, "small": small}.get(" ".join(sys.argv[1:]), main)()
+    main(sys.argv[1:])

@@ -75,9 +75,20 @@ RECIPES: dict[str, dict[str, Any]] = {
         "norm_D": "none",
     },
 }
-OTHERS: dict[str, dict[str, Any]] = {
-    "paper, width 64": {"preset": "paper", "width": 64}
-}  # not screened: what other figures train
+# Candidates for D's features (features.py), 7,168 numbers of a D as wide as `tutorial`'s.
+FEATURES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "m 64": {"m": 64},
+    "equal rates": {"m": 64, "lr": 5e-4},
+    "spectral norm": {"m": 64, "norm_D": "spectral"},
+    "augment": {"m": 64, "augment": True},
+    "wide D": {"m": 64, "width_D": 128},
+}
+# Not screened: what other figures train.
+OTHERS: dict[str, dict[str, Any]] = {"paper, width 64": {"preset": "paper", "width": 64}} | {
+    f"features, {name}": {"preset": "default", "mirror": True, "width": 32, "width_D": 64} | settings
+    for name, settings in FEATURES.items()
+}
 SCREEN = ("cifar10", "faces")
 MINUTES = {"look": 2.0, "screen": 5.0}
 FINAL = {"cifar10": (30, 3), "fashion-mnist": (30, 3), "mnist": (10, 1), "faces": (10, 1)}  # data: minutes, seeds

@@ -199,13 +199,14 @@ def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script,
 
     module, measured = importlib.import_module(script), []
     judged = {"features": "judged", "one_nn": "held_out"}[script]
-    values = dict.fromkeys(module.RECIPES, 0.5) | {best: {"features": 0.6, "one_nn": 0.4}[script]}
-    monkeypatch.setattr(module, "train", lambda out, name, *_: name)
-    monkeypatch.setattr(module, judged, lambda name: {"value": values[name], "steps": 7})
+    recipes = benches["recipe"].FEATURES if script == "features" else module.RECIPES
+    values = dict.fromkeys(recipes, 0.5) | {best: {"features": 0.6, "one_nn": 0.4}[script]}
+    monkeypatch.setattr(module, "train", lambda out, name, *_: name, raising=script == "one_nn")
+    monkeypatch.setattr(module, judged, lambda name, *_: {"value": values[name], "steps": 7})
     monkeypatch.setattr(module, "measure", lambda budget, name, *_, **__: measured.append(name))
     module.main()
     assert measured == [best]
-    assert len(rows(tmp_path, f"{script.replace('_', '-')}-choice")) == len(module.RECIPES)
+    assert len(rows(tmp_path, f"{script.replace('_', '-')}-choice")) == len(recipes)
 
 
 def test_what_was_measured_on_a_run_is_kept_as_rows(benches, tmp_path):
