@@ -55,9 +55,9 @@ def test_C_is_chosen_by_fits_as_close_as_the_last(monkeypatch):
     asked: list[tuple[float, float]] = []
     fit = svm.fit
 
-    def listening(x, labels, classes, C, start=None, close=svm.CLOSE):
+    def listening(x, labels, classes, C, start=None, close=svm.CLOSE, products=None):
         asked.append((C, close))
-        return fit(x, labels, classes, C, start, close)
+        return fit(x, labels, classes, C, start, close, products)
 
     monkeypatch.setattr(svm, "fit", listening)
     x = torch.randn(400, 200, generator=torch.Generator().manual_seed(0))
@@ -208,7 +208,7 @@ def test_the_two_hour_table(monkeypatch):
     asked = []
     measure = features.measure
     monkeypatch.setattr(features, "record", record)
-    monkeypatch.setattr(features, "choose", lambda: None)
+    monkeypatch.setattr(features, "choose", lambda threads: None)
     monkeypatch.setattr(features, "chosen", lambda figure: {"key": "default"})
     monkeypatch.setattr(features, "measure", lambda *words, **how: (asked.append(how), measure(*words, **how)))
     features.main()

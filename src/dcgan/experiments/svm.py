@@ -5,6 +5,9 @@
 (Fan et al., 2008, equation 2; b is the weight of a constant feature 1.) The squared hinge has a gradient everywhere,
 so L-BFGS descends it, all classes at once. Features are brought to mean 0 and spread 1 and a row to length about 1
 first (`Scale`), so that one grid of C serves any of them; C is chosen on a fifth of the training rows.
+
+D's features are far from independent, and L-BFGS alone takes hundreds of steps. It descends v = L' w instead, L L' what
+the Hessian would be if half of the rows were inside their margin: some twenty steps, a tenth of the time.
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,9 @@ from torch import Tensor
 CS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # that are tried, until two in a row bring nothing
 HELD_OUT = 5  # one in so many training rows tells which C is best
 CLOSE = 1e-3  # the gradient's length, over that at zero, at which it has arrived; liblinear's own is about there
-ROUND, ROUNDS = 20, 15  # steps between looks at that length; looks at most
+ROUND, ROUNDS = 5, 60  # steps between looks at that length; looks at most
+MEMORY = 20  # steps whose curvature L-BFGS remembers
+INSIDE = 0.5  # of the rows, whose errors count: for the Hessian that is expected
 
 
 @dataclass(frozen=True)
@@ -35,24 +40,57 @@ class Scale:
         return rows.sub_(self.mean).mul_(self.factor)
 
 
-def fit(x: Tensor, labels: Tensor, classes: int, C: float, start: Tensor | None = None, close: float = CLOSE) -> Tensor:
-    """Weights [d + 1, classes] of rows x [N, d]; the last row is b."""
+def fit(
+    x: Tensor,
+    labels: Tensor,
+    classes: int,
+    C: float,
+    start: Tensor | None = None,
+    close: float = CLOSE,
+    products: Tensor | None = None,
+) -> Tensor:
+    """Weights [d + 1, classes] of rows x [N, d]; the last row is b. `products`: x.T @ x, where it is known."""
     sign = torch.where(labels[:, None] == torch.arange(classes, device=x.device), 1.0, -1.0)
-    w = torch.zeros(x.shape[1] + 1, classes, device=x.device) if start is None else start.clone()
+    expected = Expected.of(x.T @ x if products is None else products, len(x), C)
+    v = x.new_zeros(x.shape[1] + 1, classes) if start is None else expected.apply(start)
     optimizer = torch.optim.LBFGS(
-        [w], max_iter=ROUND, history_size=ROUND, line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0
+        [v], max_iter=ROUND, history_size=MEMORY, line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0
     )
 
     def value() -> Tensor:
-        loss, w.grad = cost(x, sign, w, C)
+        loss, gradient = cost(x, sign, expected.solve(v), C)
+        v.grad = expected.solve_transposed(gradient)
         return loss
 
-    first = cost(x, sign, torch.zeros_like(w), C)[1].norm()
+    first = cost(x, sign, torch.zeros_like(v), C)[1].norm()
     for _ in range(ROUNDS):
         optimizer.step(value)  # its memory of curvature goes on
-        if cost(x, sign, w, C)[1].norm() <= close * first:
+        if cost(x, sign, expected.solve(v), C)[1].norm() <= close * first:
             break
-    return w
+    return expected.solve(v)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The Hessian with so many rows inside their margin, I + 2 C INSIDE x' x, as L L' (its transpose is applied)."""
+
+    L: Tensor  # [d, d]
+    b: float  # the same for the weight of the constant
+
+    @classmethod
+    def of(cls, products: Tensor, rows: int, C: float) -> "Expected":
+        hessian = products * (2 * C * INSIDE)
+        hessian.diagonal().add_(1 + 1e-6 * hessian.trace())  # what float32 needs; it is a guess anyhow
+        return cls(torch.linalg.cholesky(hessian), (1 + 2 * C * INSIDE * rows) ** 0.5)
+
+    def apply(self, w: Tensor) -> Tensor:
+        return torch.cat([self.L.T @ w[:-1], w[-1:] * self.b])
+
+    def solve(self, v: Tensor) -> Tensor:
+        return torch.cat([torch.linalg.solve_triangular(self.L.T, v[:-1], upper=True), v[-1:] / self.b])
+
+    def solve_transposed(self, g: Tensor) -> Tensor:
+        return torch.cat([torch.linalg.solve_triangular(self.L, g[:-1], upper=False), g[-1:] / self.b])
 
 
 def cost(x: Tensor, sign: Tensor, w: Tensor, C: float) -> tuple[Tensor, Tensor]:
@@ -86,11 +124,12 @@ def judge(train: Tensor, labels: Tensor, test: Tensor, truth: Tensor, classes: i
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed)).to(x.device)
     part = max(classes, len(x) // HELD_OUT)
     inner, held = x[order[part:]], x[order[:part]]
+    products = inner.T @ inner
     w = start = None
     best, chosen, in_vain = -1.0, CS[0], 0
     for C in CS:
         # as close as the last fit will be: one that stops short overfits less, so a larger C looks good by it
-        w = fit(inner, labels[order[part:]], classes, C, w)
+        w = fit(inner, labels[order[part:]], classes, C, w, products=products)
         right = accuracy(predict(held, w), labels[order[:part]])
         if right > best:
             best, chosen, start, in_vain = right, C, w, 0
@@ -98,8 +137,9 @@ def judge(train: Tensor, labels: Tensor, test: Tensor, truth: Tensor, classes: i
             in_vain += 1
         if in_vain == 2:
             break
+    products += held.T @ held
     del inner, held
-    w = fit(x, labels, classes, chosen, start)
+    w = fit(x, labels, classes, chosen, start, products=products)
     return Trained(accuracy(predict(rows, w), truth), chosen, best)
 
 
