@@ -348,9 +348,8 @@ def invert(
     model = sample.load(run, last=last)
     point = experiment.check_name(model, image, name, overwrite)
     path = result.place(f"invert-{point}", model.folder, out, overwrite)
-    found = experiment.compute(
-        model, image, point, label=draw.class_number(model, class_), steps=steps, console=console
-    )
+    label, picture = draw.class_number(model, class_), experiment.read(model, image)
+    found = experiment.compute(model, picture, str(image), point, label=label, steps=steps, console=console)
     kept = result.keep(found, {".png": experiment.figure(found)}, model.folder, path, overwrite or out is None)
     experiment.keep(model, found)
     answer(kept, json_out, console)

@@ -82,21 +82,19 @@ def test_command(cli, run, tmp_path):
     assert json.loads(run.points_file.read_text()) == {}
 
 
-def test_what_a_run_could_not_have_drawn_misses_the_goal(tmp_path):
+def test_what_a_run_could_not_have_drawn_misses_the_goal():
     """An untrained generator, its descent begun at the nearest sample: 0.8 of that on a face, 0.9 on a grey sheet."""
     model = untrained.model(size=(16, 16), width=8)
     face = data.open("faces:1", size=16).images[0]
     for name, picture in (("face", face), ("noise", NOISE), ("sheet", np.full_like(face, 200))):
-        (tmp_path / f"{name}.png").write_bytes(images.png(picture))
-        found = invert.compute(model, tmp_path / f"{name}.png", name, steps=40)
+        found = invert.compute(model, picture, name, steps=40)
         assert found.ok is False
         assert 0.6 * found.inverted.error_nearest < found.inverted.error < found.inverted.error_nearest
 
 
-def test_the_nearest_sample_itself_is_found(model, tmp_path):
+def test_the_nearest_sample_itself_is_found(model):
     """Half of nothing could not be reached: the same picture is one that rounds to it."""
-    (tmp_path / "17.png").write_bytes(images.png(model.sample([17])[0]))
-    found = invert.compute(model, tmp_path / "17.png", "17", steps=20)
+    found = invert.compute(model, model.sample([17])[0], "its own", steps=20)
     assert found.inverted.seed == 17
     assert found.inverted.error_nearest < invert.SAME
     assert found.ok is True

@@ -2,6 +2,8 @@
 
 import itertools
 import shutil
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import dcgan
-from dcgan import data, feed, run, vae
+from dcgan import data, feed, images, run, vae
 from dcgan.algorithm import fresh
 from dcgan.config import Config
 from dcgan.errors import UserError
+from dcgan.experiments import autoencoder
 from dcgan.losses import LOSSES
+from dcgan.metrics.result import Figure
 from support import differing, reports
 
 
@@ -119,3 +123,53 @@ def test_command(cli, trained, tmp_path):
 def test_what_belongs_to_the_game_is_refused(asked, said):
     with pytest.raises(UserError, match=said):
         settings(**asked)
+
+
+def test_beside_the_game(monkeypatch, trained):
+    """Held against each other the right way round, by each measure; the better one as the autoencoder misses all."""
+    game, other = dcgan.load(trained), dcgan.load(trained)
+    values = {"KID (lite0)": (0.1, 0.3), "readable": (0.9, 0.2), "factor coverage": (0.8, 0.7)}
+
+    def evaluate(model, **_):
+        at = 0 if model is game else 1
+        return SimpleNamespace(figures={name: Figure(name, both[at], {}, "0-1") for name, both in values.items()})
+
+    def sample(model, seeds):
+        tile = np.uint8([[0, 200], [200, 0]] if model is game else [[90, 110], [110, 90]])
+        return np.tile(tile[..., None], (len(seeds), 8, 8, 3))
+
+    monkeypatch.setattr(autoencoder, "evaluate", evaluate)
+    monkeypatch.setattr(dcgan.Model, "sample", sample)
+    reader: Any = None  # evaluate's, which is not asked here
+    found = autoencoder.compute(game, other, count=20, reader=reader)
+    told = {figure.name: figure.ok for figure in found.figures if figure.ok is not None}
+    assert told == {"KID (lite0), the game": True, "readable, the game": True, "sharpness, the game": True}
+    turned = autoencoder.compute(other, game, count=20, reader=reader)
+    assert [figure.ok for figure in turned.figures if figure.goal is not None] == [False, False, False]
+    assert autoencoder.figure(found).startswith(b"\x89PNG")
+
+
+def test_what_is_encoded_comes_back_as_in_training(tmp_path):
+    """With the statistics of what was encoded, the decoder is the one that was trained; with those of
+    drawn z's it is another."""
+    run = tmp_path / "run"
+    dcgan.train(
+        "faces:64", out=run, preset="vae", quiet=True, **SMALL | {"steps": 150, "width": 8, "m": 32, "lr": 2e-3}
+    )
+    model, shown = dcgan.load(run, last=True), data.open("faces:64", size=16, workers=0).images
+    back = autoencoder.encoded(model, shown, shown[:10])
+
+    def away(pictures):
+        return np.square(pictures.astype(float) - shown[:10]).mean()
+
+    with torch.no_grad():
+        mean, _ = model.D(images.to_float(np.ascontiguousarray(shown[:10]))).chunk(2, 1)
+    assert away(back) < 0.7 * away(model.generate(mean))
+    assert away(back) < 0.4 * away(np.broadcast_to(shown.mean(0), back.shape))
+
+
+def test_sharpness_is_of_neighbours():
+    noise = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
+    soft = (noise // 2 + np.roll(noise, 1, 2) // 2).astype(np.uint8)
+    assert autoencoder.sharpness(soft) < 0.7 * autoencoder.sharpness(noise)
+    assert autoencoder.sharpness(np.full_like(noise, 7)) == 0

@@ -151,28 +151,28 @@ class Result(result.Result):
     name, source = "invert", "beyond the paper; used with sections 6.1 and 6.3.2"
     paper = "it walks from and combines drawn z's alone: it has no way from a picture to its z"
     inverted: Inverted
-    point: str  # its #name in the run
+    point: str | None  # its #name in the run, where it is kept
     words: str  # what draws it: that, with the class of a conditional run, which the saved latent does not hold
 
     def as_json(self) -> dict[str, Any]:
-        return super().as_json() | {"point": self.words}
+        return super().as_json() | ({} if self.point is None else {"point": self.words})
 
 
 def compute(
     model: Model,
-    image: Spec,
-    point: str,
+    picture: np.ndarray,
+    said: str,
+    point: str | None = None,
     *,
     label: int | None = None,
     steps: int | None = None,
     console: Console | None = None,
 ) -> Result:
-    """`invert`, of a file, with its report."""
+    """`invert`, with its report; `said`: what the picture is called, `point`: what it will be."""
     steps = STEPS if steps is None else steps
     if steps < 1:
         raise UserError(f"--steps {steps}: it must be a whole number of 1 or more")
     console = console or Console(quiet=True)
-    picture = read(model, image)
     with console.progress("descending", steps) as bar:
         one = invert(model, picture, label=label, steps=steps, progress=bar.update)
     protocol = {
@@ -182,13 +182,13 @@ def compute(
     }
     searched = f"the {STARTS} nearest of seeds 0-{SAMPLES - 1}"
     bound = max(GOAL * one.error_nearest, SAME)
-    words = str(Point((Term(1.0, point),), (), one.label))
+    words = said if point is None else str(Point((Term(1.0, point),), (), one.label))
     # a point that names neither a class nor a seed is drawn as class 0
-    how = f"; write '{words}' to draw it, since #{point} alone is drawn as class 0" if one.label else ""
+    how = f"; write '{words}' to draw it, since #{point} alone is drawn as class 0" if point and one.label else ""
     return Result(
-        subject=f"{image}, in {result.subject(model)}",
-        found=f"it is {words}, {one.error:.1f} grey levels away; the nearest of {SAMPLES:,} samples, "
-        f"seed {one.seed}, is {one.error_nearest:.1f} away{how}",
+        subject=f"{said}, in {result.subject(model)}",
+        found=f"it is {f'{words}, ' if point else ''}{one.error:.1f} grey levels away; the nearest of {SAMPLES:,} "
+        f"samples, seed {one.seed}, is {one.error_nearest:.1f} away{how}",
         figures=[Figure("error", one.error, protocol, searched, goal=bound, ok=one.error <= bound)],
         inverted=one,
         point=point,
@@ -207,6 +207,7 @@ def check_name(model: Model, image: Path, name: str | None, overwrite: bool) -> 
 
 def keep(model: Model, found: Result) -> None:
     assert model.folder is not None
+    assert found.point is not None
     model.folder.save_point(found.point, found.inverted.z)
 
 

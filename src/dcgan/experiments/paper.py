@@ -4,7 +4,8 @@ The runs they need are trained first, each in its folder; every experiment leave
 there already is not made again, so what was stopped goes on where it was. An experiment that cannot be made (too few
 exemplars, a package that is missing) is told on the page, and the others go on.
 
-    faces-32/  rooms-32/  numbers-32/  digits-32/     the runs; the last with classes
+    faces-32/  rooms-32/  numbers-32/                 the runs ...
+    digits-32/  autoencoder-32/                       ... with classes, and of the lectures' other model
     walk.png  walk.json  ...                          an experiment each
     paper.html                                        the page, with all pictures inside
 """
@@ -26,12 +27,14 @@ from dcgan.config import check_size, show_size
 from dcgan.console import Console, clock
 from dcgan.errors import UserError
 from dcgan.experiments import (
+    autoencoder,
     classify,
     combine,
     dedup,
     epochs,
     filters,
     forget,
+    invert,
     neighbours,
     one_nn,
     pictures,
@@ -39,7 +42,7 @@ from dcgan.experiments import (
     turn,
     walk,
 )
-from dcgan.metrics import truth
+from dcgan.metrics import subject, truth
 from dcgan.metrics.reader import Reader
 from dcgan.metrics.subject import parsed
 from dcgan.sample import Model
@@ -72,8 +75,9 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of each run: what it learns from, and
     "numbers": {},
     # As the authors' MNIST has one. At 500 steps, 16 px, 88 % were read wrong without (rate 1e-3), 65 % with (2e-3).
     "digits": {"conditional": True, "dense": 128},
+    "autoencoder": {"preset": "vae"},
 }
-PICTURES = {"digits": "numbers"}
+PICTURES = {"digits": "numbers", "autoencoder": "faces"}
 
 
 @dataclass
@@ -95,8 +99,9 @@ class Work:
             # a quick page's runs are of other pictures, and stay beside a whole one's
             out = self.place / (f"{name}-{self.size}" + ("-quick" if self.effort == QUICK else ""))
             about = SETTINGS[name] | {"size": (self.size, self.size), "steps": self.effort.steps}
+            preset = about.pop("preset", None)
             source = f"{PICTURES.get(name, name)}:{self.effort.pictures}"
-            plan = planning.plan(source, out=out, settings=about, console=self.console)
+            plan = planning.plan(source, out=out, preset=preset, settings=about, console=self.console)
             if not plan.reached() and run.train(plan, self.console):
                 raise KeyboardInterrupt
             self._models[name] = sample.load(out)
@@ -138,6 +143,11 @@ def entries() -> Iterator[Entry]:
     def unseen(work: Work, model: Model) -> Any:
         return pictures.unseen(model, model.config.data, None, "--test", work.console)
 
+    def one_picture(work: Work, model: Model) -> tuple[Any, str]:
+        if subject.others(model.config.data) is None:
+            return seen(work, model).images[0], "a picture that it learned from"
+        return unseen(work, model).images[0], "a picture that it never saw"
+
     yield entry(epochs, "faces", (), lambda w, m: epochs.compute(m, count=w.effort.samples, console=w.console))
     yield entry(neighbours, "faces", (), lambda w, m: neighbours.compute(m, count=w.effort.samples, console=w.console))
     yield entry(dedup, "faces", (), lambda w, m: dedup.compute(seen(w, m), steps=w.effort.hashing, console=w.console))
@@ -176,6 +186,15 @@ def entries() -> Iterator[Entry]:
         "digits",
         ("numbers",),
         lambda w, m: one_nn.compute(m, unseen(w, m), count=w.effort.generated, console=w.console),
+    )
+    yield entry(invert, "faces", (), lambda w, m: invert.compute(m, *one_picture(w, m), console=w.console))
+    yield entry(
+        autoencoder,
+        "faces",
+        ("faces",),
+        lambda w, m: autoencoder.compute(
+            m, w.model("autoencoder"), count=w.effort.samples, reader=w.reader("faces"), console=w.console
+        ),
     )
 
 
@@ -227,6 +246,8 @@ def make(
 
 
 def _fits(one: Entry, model: Model) -> bool:
+    if one.name == "vae":
+        return False  # it would be another run, not the user's
     if one.name == "one-nn":
         return model.config.conditional
     if model.config.conditional and one.name == "classify":
