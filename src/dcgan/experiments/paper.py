@@ -67,8 +67,8 @@ class Effort:
     hashing: int  # steps of the de-duplication network
 
 
-FULL = Effort(10_000, 8000, truth.TAUGHT, 1200, 1000, 1000, 2000, 100, 2000, 50_000, 1500)
-QUICK = Effort(2000, 900, 4000, 400, 200, 200, 2000, 20, 200, 2000, 100)
+FULL = Effort(10_000, 7500, truth.TAUGHT, 1200, 1000, 1000, 2000, 100, 1000, 50_000, 1500)
+QUICK = Effort(2000, 800, 4000, 400, 200, 200, 2000, 20, 150, 2000, 100)
 SETTINGS: dict[str, dict[str, Any]] = {  # of each run: what it learns from, and how else than by default
     "faces": {},
     "rooms": {},

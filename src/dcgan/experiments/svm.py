@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # that are tried, until two in a row bring nothing
+CS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)  # that are tried, until two in a row bring nothing
 HELD_OUT = 5  # one in so many training rows tells which C is best
 CLOSE = 1e-3  # the gradient's length, over that at zero, at which it has arrived; liblinear's own is about there
 ROUND, ROUNDS = 5, 60  # steps between looks at that length; looks at most
