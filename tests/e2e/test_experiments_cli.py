@@ -248,7 +248,7 @@ def test_the_page_goes_on_where_it_stopped(tmp_path: Path, monkeypatch, cli):
 def test_each_experiment_of_the_page_is_made_or_says_why_not(small, tmp_path, monkeypatch):
     """The page's own calls, each at its smallest: what wants a generator that draws may say so, in a sentence."""
     least = paper.Effort(
-        pictures=200, steps=4, taught=2000, lessons=20, samples=24, tried=24, pool=200, sums=2, supervised=2,
+        pictures=200, steps=4, taught=2000, lessons=20, samples=24, tried=24, pool=200, sums=2, centres=5, supervised=2,
         generated=200, hashing=2,
     )  # fmt: skip
     monkeypatch.setattr(paper, "QUICK", least)
