@@ -69,7 +69,7 @@ class Effort:
 
 
 FULL = Effort(10_000, 7500, truth.TAUGHT, 1200, 1000, 1000, 2000, 100, classify.CENTRES, 1000, 50_000, 1500)
-QUICK = Effort(2000, 900, 4000, 400, 200, 200, 4000, 20, 100, 150, 2000, 100)
+QUICK = Effort(2000, 850, 4000, 400, 200, 200, 4000, 20, 100, 150, 2000, 100)
 SETTINGS: dict[str, dict[str, Any]] = {  # of each run: how else than by default; `share`: of the steps
     "faces": {},
     "rooms": {},
