@@ -37,7 +37,7 @@ def update(config: Config, state: State, x: Tensor, y: Tensor | None) -> tuple[T
     """One step up the ELBO; both of its terms, in nats a picture."""
     mean, log_variance = state.D(x, y).chunk(2, 1)
     drawn = distributed.mine(torch.randn(config.m, config.z_dim, device=x.device))
-    z = mean + drawn * (log_variance / 2).exp()
+    z = code(mean, log_variance, drawn)
     divergence, missed = kl(mean, log_variance).mean(), unlikely(state.G(z, y), x)
     state.opt_D.zero_grad()
     state.opt_G.zero_grad()
@@ -45,6 +45,11 @@ def update(config: Config, state: State, x: Tensor, y: Tensor | None) -> tuple[T
     state.opt_D.step()
     state.opt_G.step()
     return divergence.detach(), missed.detach()
+
+
+def code(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """z of q(z | x) from noise of N(0, 1)."""
+    return mean + noise * (log_variance / 2).exp()
 
 
 def kl(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -17,16 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan import data, images, networks, plots
+from dcgan import images, networks, plots, vae
 from dcgan.console import Console
-from dcgan.experiments import result
+from dcgan.experiments import pictures, result
 from dcgan.metrics import truth
 from dcgan.metrics.evaluate import evaluate
 from dcgan.metrics.result import Figure
 from dcgan.plots import Row
 from dcgan.sample import Model
 
-COUNT = 1000  # samples that are scored
 SHOWN = 10
 ENCODED, BATCH = 2048, 128  # training pictures that batch norm's statistics are taken of
 BETTER = {"KID (lite0)": "<", "readable": ">", "sharpness": ">"}  # how the game's is to lie to the autoencoder's
@@ -42,20 +41,19 @@ class Result(result.Result):
 
 
 def compute(
-    game: Model, autoencoder: Model, *, count: int = COUNT, reader: truth.Reader, console: Console | None = None
+    game: Model, autoencoder: Model, *, count: int, reader: truth.Reader, console: Console | None = None
 ) -> Result:
-    """Two runs on the same built-in pictures, held against each other."""
+    """Two runs on the same built-in pictures, held against each other by so many samples."""
     console = console or Console(quiet=True)
-    c = autoencoder.config
-    real = data.like(c, c.data).images
-    own, others = (list(_measured(model, real, count, reader, console)) for model in (game, autoencoder))
+    real = pictures.of_run(autoencoder, None, console).images
+    own, others = (list(_measured(model, real[:count], reader, console)) for model in (game, autoencoder))
     figures = []
     for ours, theirs in zip(own, others, strict=True):
         if side := BETTER.get(ours.name):
             ok = ours.value > theirs.value if side == ">" else ours.value < theirs.value
             ours = replace(ours, goal=theirs.value, side=side, ok=ok)
         figures += [replace(ours, name=f"{ours.name}, the game"), replace(theirs, name=f"{theirs.name}, autoencoder")]
-    unseen = data.like(c, f"{c.data.partition(':')[0]}:{SHOWN}", seed=1, dedup=False).images
+    unseen = pictures.unseen(autoencoder, autoencoder.config.data, None, "--test", console).images[:SHOWN]
     told = {figure.name: figure.value for figure in figures}
     return Result(
         subject=f"{result.subject(game)}; {result.subject(autoencoder)}",
@@ -69,13 +67,13 @@ def compute(
     )
 
 
-def _measured(model: Model, real: np.ndarray, count: int, reader: truth.Reader, console: Console) -> Iterator[Figure]:
-    yield from evaluate(
-        model, metrics=("kid", "truth"), count=min(count, len(real)), reader=reader, console=console
-    ).figures.values()
+def _measured(model: Model, real: np.ndarray, reader: truth.Reader, console: Console) -> Iterator[Figure]:
+    """By as many samples as there are of `real`."""
+    judged = evaluate(model, metrics=("kid", "truth"), count=len(real), reader=reader, console=console)
+    yield from judged.figures.values()
     protocol = {"of": "samples, over training pictures", "measure": "mean squared difference of neighbouring pixels"}
-    samples = model.sample(range(min(count, len(real))))
-    yield Figure("sharpness", sharpness(samples) / sharpness(real[:count]), protocol, f"0-{len(samples) - 1}")
+    samples = model.sample(range(len(real)))
+    yield Figure("sharpness", sharpness(samples) / sharpness(real), protocol, f"0-{len(samples) - 1}")
 
 
 def sharpness(shown: np.ndarray) -> float:
@@ -94,14 +92,14 @@ def encoded(model: Model, seen: np.ndarray, shown: np.ndarray) -> np.ndarray:
     encoder, decoder, c = model.D, copy.deepcopy(model.G), model.config
     assert encoder is not None
 
-    def encode(pictures: np.ndarray) -> tuple[Tensor, Tensor]:
-        return encoder(images.to_float(np.ascontiguousarray(pictures), c.output, model.device)).chunk(2, 1)
+    def encode(some: np.ndarray) -> tuple[Tensor, Tensor]:
+        return encoder(images.to_float(np.ascontiguousarray(some), c.output, model.device)).chunk(2, 1)
 
     def drawn() -> Iterator[tuple[Tensor]]:
         random = torch.Generator().manual_seed(0)
         for start in range(0, max(1, len(seen) - BATCH + 1), BATCH):
             mean, log_variance = encode(seen[start : start + BATCH])
-            yield (mean + torch.randn(mean.shape, generator=random).to(mean.device) * (log_variance / 2).exp(),)
+            yield (vae.code(mean, log_variance, torch.randn(mean.shape, generator=random).to(mean.device)),)
 
     networks.measure(decoder, drawn())
     return images.to_uint8(decoder.eval()(encode(shown)[0]), c.output)

@@ -100,7 +100,8 @@ class Work:
             # a quick page's runs are of other pictures, and stay beside a whole one's
             out = self.place / (f"{name}-{self.size}" + ("-quick" if self.effort == QUICK else ""))
             about: dict[str, Any] = {"size": (self.size, self.size)} | SETTINGS[name]
-            preset, about["steps"] = about.pop("preset", None), round(about.pop("share", 1) * self.effort.steps)
+            preset = about.pop("preset", None)
+            about["steps"] = round(about.pop("share", 1) * self.effort.steps)
             source = f"{PICTURES.get(name, name)}:{self.effort.pictures}"
             plan = planning.plan(source, out=out, preset=preset, settings=about, console=self.console)
             if not plan.reached() and run.train(plan, self.console):

@@ -126,21 +126,19 @@ def judge(train: Tensor, labels: Tensor, test: Tensor, truth: Tensor, classes: i
     inner, held = x[order[part:]], x[order[:part]]
     products = inner.T @ inner
     w = start = None
-    best, chosen, in_vain = -1.0, CS[0], 0
-    for C in CS:
+    best, chosen = -1.0, 0
+    for i, C in enumerate(CS):
         # as close as the last fit will be: one that stops short overfits less, so a larger C looks good by it
         w = fit(inner, labels[order[part:]], classes, C, w, products=products)
         right = accuracy(predict(held, w), labels[order[:part]])
         if right > best:
-            best, chosen, start, in_vain = right, C, w, 0
-        else:
-            in_vain += 1
-        if in_vain == 2:
+            best, chosen, start = right, i, w
+        elif i == chosen + 2:
             break
     products += held.T @ held
     del inner, held
-    w = fit(x, labels, classes, chosen, start, products=products)
-    return Trained(accuracy(predict(rows, w), truth), chosen, best)
+    w = fit(x, labels, classes, CS[chosen], start, products=products)
+    return Trained(accuracy(predict(rows, w), truth), CS[chosen], best)
 
 
 def accuracy(told: Tensor, truth: Tensor) -> float:
