@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 
 import dcgan
 import genuine
-from dcgan import data, images
+from dcgan import images
 from dcgan.experiments import combine, epochs, neighbours, paper, result, walk
 from dcgan.metrics import subject
 from dcgan.metrics.result import Figure
@@ -214,7 +215,7 @@ def entries(made: list[str]):
     def fail(work: paper.Work):
         raise dcgan.UserError("nothing to see: it is dark; light a lamp")
 
-    return [paper.Entry("look", "faces", (), look), paper.Entry("fail", "faces", (), fail)]
+    return [paper.Entry("look", "faces", paper.any_run, look), paper.Entry("fail", "faces", paper.any_run, fail)]
 
 
 def test_the_page_goes_on_where_it_stopped(tmp_path: Path, monkeypatch, cli):
@@ -268,4 +269,17 @@ def test_each_experiment_of_the_page_can_be_made_of_some_built_in_pictures():
     names = [one.name for one in paper.entries()]
     assert len(set(names)) == len(names) >= 10
     assert {one.on for one in paper.entries()} <= set(paper.SETTINGS)
-    assert {need for one in paper.entries() for need in one.needs} <= set(data.pictures.NAMES)
+
+
+def test_which_experiments_are_made_of_a_run_of_ones_own():
+    def made(data, conditional=False):
+        model = SimpleNamespace(config=SimpleNamespace(data=data, conditional=conditional))
+        return {one.name for one in paper.entries() if one.fits(model)}
+
+    of_any = {"epochs", "neighbours", "dedup", "walk", "filters", "invert"}
+    assert made("photos/") == of_any
+    assert made("faces:500") == of_any | {"combine", "turn"}
+    assert made("faces", conditional=True) == of_any | {"turn", "one-nn"}
+    assert made("rooms") == of_any | {"forget"}
+    assert made("numbers") == of_any | {"classify"}
+    assert made("numbers", conditional=True) == made("mnist", conditional=True) == of_any | {"one-nn"}

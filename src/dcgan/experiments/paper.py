@@ -124,20 +124,39 @@ Make = Callable[[Work], tuple[result.Result, Drawn]]
 class Entry:
     name: str
     on: str  # the run it is made on
-    needs: tuple[str, ...]  # built-in sets whose pictures it can be made on; none: any run's
+    fits: Callable[[Model], bool]  # whether it can be made on this run of the user's
     make: Make
+
+
+def any_run(model: Model) -> bool:
+    return True
+
+
+def with_classes(model: Model) -> bool:
+    return model.config.conditional
+
+
+def of(name: str, classes: bool = True) -> Callable[[Model], bool]:
+    """Runs that learned from these built-in pictures; some experiments are of those without classes alone."""
+    return lambda model: parsed(model.config.data)[0] == name and (classes or not model.config.conditional)
+
+
+def none(model: Model) -> bool:
+    return False
 
 
 def entries() -> Iterator[Entry]:
     """In the paper's order."""
 
-    def entry(module: Any, on: str, needs: tuple[str, ...], compute: Callable[[Work, Model], Any]) -> Entry:
+    def entry(
+        module: Any, on: str, compute: Callable[[Work, Model], Any], fits: Callable[[Model], bool] = any_run
+    ) -> Entry:
         def make(work: Work) -> tuple[result.Result, Drawn]:
             found = compute(work, work.model(on))
             drawn = {".png": module.figure(found)}
             return found, drawn | ({".webp": module.animation(found)} if hasattr(module, "animation") else {})
 
-        return Entry(module.Result.name, on, needs, make)
+        return Entry(module.Result.name, on, fits, make)
 
     def seen(work: Work, model: Model) -> Any:
         return pictures.of_run(model, None, work.console)
@@ -150,13 +169,12 @@ def entries() -> Iterator[Entry]:
             return seen(work, model).images[0], "a picture that it learned from"
         return unseen(work, model).images[0], "a picture that it never saw"
 
-    yield entry(epochs, "faces", (), lambda w, m: epochs.compute(m, count=w.effort.samples, console=w.console))
-    yield entry(neighbours, "faces", (), lambda w, m: neighbours.compute(m, count=w.effort.samples, console=w.console))
-    yield entry(dedup, "faces", (), lambda w, m: dedup.compute(seen(w, m), steps=w.effort.hashing, console=w.console))
+    yield entry(epochs, "faces", lambda w, m: epochs.compute(m, count=w.effort.samples, console=w.console))
+    yield entry(neighbours, "faces", lambda w, m: neighbours.compute(m, count=w.effort.samples, console=w.console))
+    yield entry(dedup, "faces", lambda w, m: dedup.compute(seen(w, m), steps=w.effort.hashing, console=w.console))
     yield entry(
         classify,
         "numbers",
-        ("numbers",),
         lambda w, m: classify.compute(
             m,
             seen(w, m),
@@ -165,45 +183,46 @@ def entries() -> Iterator[Entry]:
             steps=w.effort.supervised,
             console=w.console,
         ),
+        of("numbers", classes=False),
     )
-    yield entry(walk, "rooms", (), lambda w, m: walk.compute(m, console=w.console))
-    yield entry(filters, "rooms", (), lambda w, m: filters.compute(m, seen(w, m), console=w.console))
+    yield entry(walk, "rooms", lambda w, m: walk.compute(m, console=w.console))
+    yield entry(filters, "rooms", lambda w, m: filters.compute(m, seen(w, m), console=w.console))
     yield entry(
         forget,
         "rooms",
-        ("rooms",),
         lambda w, m: forget.compute(m, tried=w.effort.tried, seer=w.reader("rooms"), console=w.console),
+        of("rooms"),
     )
     yield entry(
         combine,
         "faces",
-        ("faces",),
         lambda w, m: combine.compute(
             m, pool=w.effort.pool, sums=w.effort.sums, seer=w.reader("faces"), console=w.console
         ),
+        of("faces", classes=False),
     )
     yield entry(
         turn,
         "faces",
-        ("faces",),
         lambda w, m: turn.compute(
             m, tried=min(turn.TRIED, w.effort.tried), pool=w.effort.pool, seer=w.reader("faces"), console=w.console
         ),
+        of("faces"),
     )
     yield entry(
         one_nn,
         "digits",
-        ("numbers",),
         lambda w, m: one_nn.compute(m, unseen(w, m), count=w.effort.generated, console=w.console),
+        with_classes,
     )
-    yield entry(invert, "faces", (), lambda w, m: invert.compute(m, *one_picture(w, m), console=w.console))
+    yield entry(invert, "faces", lambda w, m: invert.compute(m, *one_picture(w, m), console=w.console))
     yield entry(
         autoencoder,
         "faces",
-        ("faces",),
         lambda w, m: autoencoder.compute(
             m, w.model("autoencoder"), count=w.effort.samples, reader=w.reader("faces"), console=w.console
         ),
+        none,  # it would be another run, not the user's
     )
 
 
@@ -243,7 +262,7 @@ def make(
     model = sample.load(own) if own is not None else None
     work = Work(where, size, effort, console, model)
     sides = model.config.size if model and model.config.size else (size, size)
-    asked = [one for one in entries() if model is None or _fits(one, model)]
+    asked = [one for one in entries() if model is None or one.fits(model)]
     began = time.monotonic()
     done: list[dict[str, Any]] = []
     for number, one in enumerate(asked):
@@ -252,16 +271,6 @@ def make(
         page = Page(page_file, done, time.monotonic() - began)
         files.write_whole(page.path, _html(page, where, show_size(sides), quick).encode())
     return page
-
-
-def _fits(one: Entry, model: Model) -> bool:
-    if one.name == "vae":
-        return False  # it would be another run, not the user's
-    if one.name == "one-nn":
-        return model.config.conditional
-    if model.config.conditional and one.name == "classify":
-        return False
-    return not one.needs or parsed(model.config.data)[0] in one.needs
 
 
 def _made(one: Entry, work: Work) -> dict[str, Any]:
