@@ -401,6 +401,7 @@ def classify(
     most: Positive = None,
     centres: Positive = None,
     steps: Positive = None,
+    mirror: Annotated[bool, Parameter(negative="")] = False,
     seed: Seed = None,
     last: Last = False,
     out: Out = None,
@@ -428,6 +429,8 @@ def classify(
         Of k-means. [default: 400]
     steps
         Minibatches of the two supervised networks. [default: 4000]
+    mirror
+        Look at each picture and at its mirror image, where both are of one class; the paper does not.
     seed
         Of which labels are few, of the random D, of the clusters. [default: 0]
     out
@@ -444,6 +447,7 @@ def classify(
         train,
         unseen,
         methods=tuple(experiment.CALLED) if methods == "all" else [name.strip() for name in methods.split(",")],
+        mirror=mirror,
         console=console,
         **_given(each=each, most=most, centres=centres, steps=steps, seed=seed),
     )

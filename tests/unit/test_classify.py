@@ -135,6 +135,7 @@ def test_numbers(learned, cli):
         "--methods", "D,pixels,random", "--json",
     )  # fmt: skip
     assert done.code == 0
+    assert "views" not in done.json["figures"][0]["protocol"]
     told = {figure["name"]: figure["value"] for figure in done.json["figures"]}
     assert done.json["ok"] is True
     for words, least in (("all labels", 0.85), ("20 labels a class", 0.45)):
@@ -142,6 +143,9 @@ def test_numbers(learned, cli):
         assert told[f"D's features, {words}"] > 1.5 * told[f"pixels, {words}"]
     names = [figure["name"] for figure in done.json["figures"]]
     assert {"purity of clusters", "mutual information of clusters"} <= {*names}
+    few = ["--test", "numbers:300", "--most", 300, "--methods", "D,cnn", "--steps", 20, "--mirror"]
+    both = cli("classify", learned.folder.path, *few, "--out", learned.folder.path / "mirror.png", "--json")
+    assert {figure["protocol"]["views"] for figure in both.json["figures"]} == {"each picture and its mirror image"}
 
 
 def test_a_D_that_learned_nothing_misses_its_goal(learned):
@@ -185,6 +189,32 @@ def test_k_means_is_measured_beside_D():
     assert found.ok is above.ok is (above.value > above.goal)
 
 
+@pytest.mark.parametrize("method", ["D", "random", "pixels", "kmeans"])
+def test_with_mirrored_pictures_both_views_have_the_same_features(method):
+    shown = np.array(data.open("faces:40", size=16).images)
+    model = untrained.model(size=(16, 16), width=4)
+    mirrored = np.ascontiguousarray(shown[:, :, ::-1])
+    plain, both = (classify._extractor(method, model, shown, 10, mirror, seed=0) for mirror in (False, True))
+    assert torch.equal(both(shown), both(mirrored))
+    assert not torch.allclose(plain(shown), plain(mirrored), rtol=0.01)
+    one, other, pooled = plain(shown), plain(mirrored), both(shown)
+    least, most = torch.minimum(one, other), torch.maximum(one, other)
+    assert torch.equal(pooled, most) if method in ("D", "random") else torch.allclose(pooled, (least + most) / 2)
+
+
+def test_a_network_is_asked_about_both_views():
+    def network(x):  # sees the left half only: class 1 where it is bright, and surer the brighter it is
+        bright = x[..., : x.shape[3] // 2].mean((1, 2, 3))
+        return torch.stack([-bright, bright], 1)
+
+    network.parameters = lambda: iter([torch.zeros(1)])
+    shown = np.full((3, 8, 8, 1), 100, np.uint8)
+    shown[0, :, :4], shown[0, :, 4:] = 100, 250  # dark, by its left half
+    shown[1, :, :4], shown[1, :, 4:] = 250, 0
+    assert supervised.predict(network, shown, "tanh").tolist() == [0, 1, 0]
+    assert supervised.predict(network, shown, "tanh", mirror=True).tolist() == [1, 0, 0]
+
+
 def test_the_passes_of_a_supervised_network_are_told():
     """The few labels are as many minibatches, and so more passes."""
     train, test = (data.open(f"numbers:{n}", size=16, seed=seed) for n, seed in ((400, 0), (50, 1)))
@@ -202,7 +232,7 @@ def test_the_two_hour_table(monkeypatch):
     made = {}
 
     def record(figure, key, compute, **about):
-        made[key] = {"value": 0.5 + 0.1 * key.endswith("kmeans")} if len(made) < len(classify.CALLED) else compute()
+        made[key] = compute() if "above" in key else {"value": 0.5 + 0.1 * key.endswith("kmeans")}
         return made[key]
 
     asked = []
@@ -213,7 +243,8 @@ def test_the_two_hour_table(monkeypatch):
     monkeypatch.setattr(features, "measure", lambda *words, **how: (asked.append(how), measure(*words, **how)))
     features.main()
     assert asked[0]["steps"] * supervised.BATCH >= 25 * 50_000
-    assert list(made) == [*(f"two hours: {method}" for method in classify.CALLED), "two hours: D above k-means"]
+    each = [*classify.CALLED, "D above k-means"]
+    assert list(made) == [f"{budget}: {key}" for budget in ("two hours", "two hours, mirrored") for key in each]
     assert made["two hours: D above k-means"] == {"value": 0.5, "goal": 0.6, "side": ">", "ok": False}
 
 

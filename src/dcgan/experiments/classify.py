@@ -10,6 +10,9 @@ strided and with max-pooling; with all labels and with so many of each class. An
 all: k-means clusters of them, by purity and by normalised mutual information. Every choice (C) is made on held-out
 training pictures; the test pictures' labels are used once, to count.
 
+`mirror` goes beyond the paper: where a mirror image is of the same class, features are pooled over both views as they
+are over places, and the supervised networks learn from both and are asked about both.
+
 You should see D's features well above the pixels and a random D, above k-means (a goal of its own, which ten minutes of
 CIFAR-10 do not reach), and near or above the supervised network where labels are few.
 """
@@ -23,6 +26,7 @@ import torch
 from torch import Tensor
 
 from dcgan import data, images, networks, plots, sample
+from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError, suggest
 from dcgan.experiments import filters, kmeans, pictures, result, supervised, svm
@@ -85,6 +89,7 @@ def compute(
     most: int | None = None,
     centres: int = CENTRES,
     steps: int = STEPS,
+    mirror: bool = False,
     seed: int = 0,
     console: Console | None = None,
 ) -> Result:
@@ -106,15 +111,19 @@ def compute(
         raise UserError(f"{train.name}: {len(learn.pictures)} pictures of {classes} classes; {10 * classes} are needed")
     few_labels = len(rows) < len(learn.pictures)
     protocol = {"train": f"{len(learn.pictures):,} of {train.name}", "test": f"{len(judge.pictures):,} of {test.name}"}
+    protocol |= {"views": "each picture and its mirror image"} if mirror else {}
     told: dict[tuple[str, str], Figure] = {}
     of_D = None
     for method in methods:
         console.say(f"{CALLED[method]} ...")
         if method in ("cnn", "pooling"):
-            result_of = _supervised(model, learn, judge, classes, method == "pooling", steps, seed, console)
+            config = model.config.replace(mirror=mirror or model.config.mirror)
+            result_of = _supervised(
+                config, learn, judge, classes, method == "pooling", steps, mirror, seed, model.device, console
+            )
             extra: dict[str, Any] = {"minibatch": supervised.BATCH}
         else:
-            features = _extractor(method, model, learn.pictures, centres, seed)
+            features = _extractor(method, model, learn.pictures, centres, mirror, seed)
             x, unseen = features(learn.pictures), features(judge.pictures)
             if method == "D":
                 of_D = x, unseen
@@ -130,7 +139,7 @@ def compute(
             told[method, words] = Figure(f"{CALLED[method]}, {words}", right, protocol | extra | chosen, str(seed))
     figures = _against(told)
     if of_D is None:
-        features = _extractor("D", model, learn.pictures, centres, seed)
+        features = _extractor("D", model, learn.pictures, centres, mirror, seed)
         of_D = features(learn.pictures), features(judge.pictures)
     away, which = cluster(*of_D, classes, seed)
     pure, shared = purity(which, judge.labels), mutual(which, judge.labels)
@@ -174,12 +183,12 @@ def _over(figure: Figure, bound: float) -> Figure:
 Features = Callable[[np.ndarray], Tensor]
 
 
-def _extractor(method: str, model: Model, seen: np.ndarray, centres: int, seed: int) -> Features:
+def _extractor(method: str, model: Model, seen: np.ndarray, centres: int, mirror: bool, seed: int) -> Features:
     """uint8 [N, H, W, C] -> float32 [N, features]; nothing in it has seen a label."""
     if method == "pixels":
-        return lambda shown: torch.from_numpy(shown.reshape(len(shown), -1)).to(model.device).float()
+        return _of_views(lambda shown: torch.from_numpy(shown.reshape(len(shown), -1)).to(model.device).float(), mirror)
     if method == "kmeans":
-        return kmeans.Layer.learn(seen, centres, seed, model.device).features
+        return _of_views(kmeans.Layer.learn(seen, centres, seed, model.device).features, mirror)
     D = model.D if method == "D" else filters.random_D(model, seen[: sample.CHUNK * 32], None, seed)
     if D is None or not hasattr(D, "maps"):
         raise UserError(f"{result.subject(model)}: it has no discriminator with maps; use a run that was trained here")
@@ -191,7 +200,19 @@ def _extractor(method: str, model: Model, seen: np.ndarray, centres: int, seed: 
         to_float = (images.to_float(np.ascontiguousarray(part), model.config.output, model.device) for part in parts)
         return torch.cat([networks.pooled(maps(x)) for x in to_float])
 
-    return features
+    return _of_views(features, mirror, greatest=True)
+
+
+def _of_views(features: Features, mirror: bool, greatest: bool = False) -> Features:
+    """Of each picture; where mirrored ones count, of both, pooled as they are over places: the greater, or the mean."""
+    if not mirror:
+        return features
+
+    def of_both(shown: np.ndarray) -> Tensor:
+        one, other = features(shown), features(np.ascontiguousarray(shown[:, :, ::-1]))
+        return torch.maximum(one, other, out=one) if greatest else one.lerp_(other, 0.5)
+
+    return of_both
 
 
 def _linear(x: Tensor, labels: np.ndarray, unseen: Tensor, truth: np.ndarray, classes: int, seed: int) -> Callable:
@@ -206,17 +227,26 @@ def _linear(x: Tensor, labels: np.ndarray, unseen: Tensor, truth: np.ndarray, cl
 
 
 def _supervised(
-    model: Model, learn: Labelled, judge: Labelled, classes: int, pooling: bool, steps: int, seed: int, console: Console
+    config: Config,
+    learn: Labelled,
+    judge: Labelled,
+    classes: int,
+    pooling: bool,
+    steps: int,
+    mirror: bool,
+    seed: int,
+    device: str,
+    console: Console,
 ) -> Callable:
     def of(rows: np.ndarray | None) -> tuple[float, dict]:
         picked = slice(None) if rows is None else rows
         shown, labels = learn.pictures[picked], learn.labels[picked]
         enough = min(steps, max(100, 100 * len(shown) // supervised.BATCH))  # 100 passes over few are enough
         network = supervised.train(
-            model.config, shown, labels, classes,
-            pooling=pooling, steps=enough, seed=seed, device=model.device, console=console,
+            config, shown, labels, classes,
+            pooling=pooling, steps=enough, seed=seed, device=device, console=console,
         )  # fmt: skip
-        told = supervised.predict(network, judge.pictures, model.config.output).cpu()
+        told = supervised.predict(network, judge.pictures, config.output, mirror).cpu()
         protocol = {"steps": enough, "passes": round(enough * supervised.BATCH / len(shown), 1)}
         return float((told == torch.as_tensor(judge.labels)).float().mean()), protocol
 

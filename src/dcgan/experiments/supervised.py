@@ -73,7 +73,12 @@ def train(
 
 
 @torch.no_grad()
-def predict(network: Classifier, pictures: np.ndarray, output: str) -> Tensor:
+def predict(network: Classifier, pictures: np.ndarray, output: str, mirror: bool = False) -> Tensor:
+    """Classes [N]; `mirror`: by the logits of both views together."""
     device = str(next(network.parameters()).device)
-    parts = (pictures[i : i + 500] for i in range(0, len(pictures), 500))
-    return torch.cat([network(images.to_float(part, output, device)).argmax(1) for part in parts])
+
+    def told(part: np.ndarray) -> Tensor:
+        x = images.to_float(part, output, device)
+        return network(x) + network(x.flip(3)) if mirror else network(x)
+
+    return torch.cat([told(pictures[i : i + 500]).argmax(1) for i in range(0, len(pictures), 500)])
