@@ -197,7 +197,7 @@ def test_a_table_and_going_on_with_it(tmp_path, monkeypatch, cli):
 
     with monkeypatch.context() as patch:
         patch.setattr(guidelines.run, "train", again)
-        patch.setattr(guidelines, "evaluate", again)
+        patch.setattr(guidelines, "judge", again)
         assert cli(*words, "--json").json == found
         assert (where / "guidelines.png").read_bytes() == drawn
     other = cli(*words, "--preset", "tutorial")

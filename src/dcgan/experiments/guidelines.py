@@ -28,9 +28,9 @@ from dcgan.console import Console
 from dcgan.diagnosis import NO_NUMBER
 from dcgan.errors import UserError, suggest
 from dcgan.experiments import result
-from dcgan.folder import Folder
 from dcgan.metrics import collapse
-from dcgan.metrics.evaluate import FEW, evaluate
+from dcgan.metrics.evaluate import FEW
+from dcgan.metrics.judge import judge
 from dcgan.metrics.result import Figure
 from dcgan.planning import Plan
 from dcgan.plots import Row
@@ -172,7 +172,8 @@ def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> J
         header = plan.folder.header()
         assert header is not None
         if (found.get("count"), found.get("steps"), "by" in found) != (count, header.step, True):
-            found = _judge(plan, count, console)
+            told = judge(plan.folder.path, min(count, len(plan.dataset)), console=console)
+            found = {"count": count} | {name: told[name] for name in DIVERGED | {"steps": 0}}
             files.write_whole(kept, json.dumps(found).encode())
         pictures = sample.load(plan.folder.path, last=True).sample(range(SHOWN))
     else:
@@ -180,24 +181,6 @@ def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> J
     del found["count"]
     found["findings"] = tuple(found["findings"])
     return Judged(rule, seed, **found, pictures=pictures)
-
-
-def _judge(plan: Plan, count: int, console: Console) -> dict[str, Any]:
-    model = sample.load(plan.folder.path, last=True)
-    by = collapse.extractor(plan.config.data)
-    few = min(count, len(plan.dataset))
-    values: dict[str, float] = {}
-    for features, metrics in (("lite0", ("fid", "kid")), (by, ("pr",))):
-        figures = evaluate(model, metrics=metrics, features=features, count=few, console=console).figures
-        values |= {name.partition(" (")[0].lower(): figure.value for name, figure in figures.items()}
-    return {
-        "count": count,
-        "steps": model.header.step,
-        **{name: round(values[name], 5) for name in ("fid", "kid", "recall")},
-        "diversity": collapse.diversity(model, plan.dataset, min(collapse.COUNT, count)),
-        "by": by,
-        "findings": sorted({line["name"] for line in Folder(plan.folder.path).findings()}),
-    }
 
 
 def means(runs: Sequence[Judged]) -> dict[str, float]:
