@@ -4,10 +4,11 @@
 interesting representations"; sharp transitions would be signs of memorisation. So the smoothness is measured: the path
 is closed to a loop, each segment walked in equal steps (a line; an arc of the sphere where z is normal), and the
 distance between neighbours taken in lite0's features, which know nothing of this generator. For one that draws, the
-largest step stays near the mean, and is a small part of the way from one point to the next. Beside it goes a
-memoriser, which shows the nearest of a thousand remembered latents' pictures: it stands still, then jumps. (One that
-draws another picture at each step has steps of one length, but each as long as the whole way.) And beside it fades one
-picture into the next, pixel by pixel: no path is smoother, so its steps are the floor.
+largest step stays near the mean; and walked once more in finer steps, none of these is a large part of the way from one
+point to the next: what changes quickly is passed through, a jump remains. Beside it goes a memoriser, which shows the
+nearest of a thousand remembered latents' pictures: it stands still, then jumps. (One that draws another picture at each
+step has steps of one length, but each as long as the whole way.) And beside it fades one picture into the next, pixel
+by pixel: no path is smoother, so its steps are the floor.
 
 Where the memoriser reaches a goal too, the goal can tell nothing of the run, and counts neither for nor against it.
 """
@@ -33,7 +34,8 @@ STEPS = 24  # from one point to the next
 LEAST = 5
 REMEMBERED = 1000  # latents of the memoriser
 GOAL = 4.0  # largest step over the mean one: a memoriser's grows with STEPS, a drawing generator's does not
-PART = 0.5  # largest step over the way from one point to the next: a jump is about 1
+CLOSER, FINER = 10, 8  # so many of the largest steps are walked once more, in so many each
+PART = 0.5  # largest of those over the way from one point to the next: a jump is about 1
 UNTOLD = "a memoriser on this path reaches the goal too, so nothing can be told by it"
 COLUMNS = 8  # pictures of a segment that the strip shows
 
@@ -78,28 +80,40 @@ def compute(
         bar.update(len(path))
     remembered = np.concatenate([z, latents.draw(range(REMEMBERED), model.config.z_dim, model.config.z)])
     memorised = _generate(model, remembered[_nearest(path, remembered)], label)
+    faded = _faded(frames[::steps], steps)
+
+    def finer(at: int) -> np.ndarray:
+        there = path[(at + 1) % len(path)]
+        return np.concatenate([latents.walk(path[at], there, FINER, model.config.z), there[None]])
+
     told = []
-    with console.progress("measuring steps", 3 * len(path)) as bar:
-        for i, shown in enumerate((frames, memorised, _faded(frames, steps))):
-            told.append(_smoothness(extractor(shown), steps))
-            bar.update((i + 1) * len(path))
-    (ours, part), (theirs, jump), (even_faded, faded) = told
+    ways: list[tuple[np.ndarray, Callable[[int], np.ndarray]]] = [
+        (frames, lambda at: _generate(model, finer(at), label)),
+        (memorised, lambda at: _generate(model, remembered[_nearest(finer(at), remembered)], label)),
+        (faded, lambda at: _faded(faded[[at, (at + 1) % len(faded)]], FINER)[: FINER + 1]),
+    ]
+    with console.progress("measuring steps", len(ways)) as bar:
+        for i, (shown, closer) in enumerate(ways):
+            told.append(_smoothness(shown, closer, steps, extractor))
+            bar.update(i + 1)
+    (ours, part), (theirs, jump), (even_faded, part_faded) = told
     protocol = {
-        "faded": [even_faded, faded],
+        "faded": [even_faded, part_faded],
         "points": list(points),
         "steps": steps,
+        "finer": [CLOSER, FINER],
         "features": getattr(extractor, "name", "own"),
         "path": "arcs" if model.config.z == "normal" else "lines",
     }
     seeds = ", ".join(points)
     figures = [
         _figure("largest step / mean", ours, GOAL, theirs, protocol, seeds),
-        _figure("largest step / way", part, PART, jump, protocol, seeds),
+        _figure("largest jump / way", part, PART, jump, protocol, seeds),
     ]
     found = (
-        f"{len(path)} steps round {len(points)} latents: the largest is {ours:.1f} times the mean and {part:.2f} of "
-        f"the way from point to point; of a memoriser on the same path {theirs:.1f} times and {jump:.2f}, of pictures "
-        f"faded into each other {even_faded:.1f} and {faded:.2f}"
+        f"{len(path)} steps round {len(points)} latents: the largest is {ours:.1f} times the mean, and in steps "
+        f"1/{FINER} as long at most {part:.2f} of the way from point to point; of a memoriser on the same path "
+        f"{theirs:.1f} times and {jump:.2f}, of pictures faded into each other {even_faded:.1f} and {part_faded:.2f}"
     )
     for one in figures:
         found += "" if one.ok is not None else f"; {one.name}: {UNTOLD}"
@@ -146,11 +160,12 @@ def _generate(model: Model, z: np.ndarray, label: int | None) -> np.ndarray:
     return model.generate(z, None if label is None else np.full(len(z), label))
 
 
-def _faded(frames: np.ndarray, steps: int) -> np.ndarray:
-    """The pictures of the points, each faded into the next."""
-    here = frames[::steps].astype(np.float32)[:, None]
+def _faded(shown: np.ndarray, steps: int) -> np.ndarray:
+    """Each picture faded into the next, the last into the first: [N * steps, H, W, C]."""
+    here = shown.astype(np.float32)[:, None]
     share = (np.arange(steps, dtype=np.float32) / steps)[:, None, None, None]
-    return (here + share * (np.roll(here, -1, 0) - here)).round().astype(np.uint8).reshape(frames.shape)
+    faded = (here + share * (np.roll(here, -1, 0) - here)).round().astype(np.uint8)
+    return faded.reshape(-1, *shown.shape[1:])
 
 
 def _nearest(path: np.ndarray, remembered: np.ndarray) -> np.ndarray:
@@ -158,8 +173,15 @@ def _nearest(path: np.ndarray, remembered: np.ndarray) -> np.ndarray:
     return apart.argmin(1)
 
 
-def _smoothness(rows: np.ndarray, steps: int) -> tuple[float, float]:
-    """The largest step [N, d] over the mean one, and over the mean way from each point to the next."""
+def _smoothness(
+    shown: np.ndarray, closer: Callable[[int], np.ndarray], steps: int, extractor: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, float]:
+    """The largest step over the mean one; and the largest of those that `closer` walks the largest ones in, over the
+    mean way from each point to the next."""
+    rows = extractor(shown)
     sizes = np.linalg.norm(np.roll(rows, -1, 0) - rows, axis=1)
     ways = np.linalg.norm(np.roll(rows[::steps], -1, 0) - rows[::steps], axis=1)
-    return float(sizes.max() / max(sizes.mean(), 1e-12)), float(sizes.max() / max(ways.mean(), 1e-12))
+    largest = np.argsort(-sizes, kind="stable")[:CLOSER]
+    finer = extractor(np.concatenate([closer(int(at)) for at in largest])).reshape(len(largest), FINER + 1, -1)
+    jumps = np.linalg.norm(np.diff(finer, axis=1), axis=2)
+    return float(sizes.max() / max(sizes.mean(), 1e-12)), float(jumps.max() / max(ways.mean(), 1e-12))
