@@ -97,13 +97,24 @@ def test_shares_overlap():
     assert truth._overlap(np.array([7, 8]), np.array([0, 1])) == 0
 
 
+@pytest.mark.parametrize(("size", "side"), [((8, 8), 32), ((63, 90), 32), ((64, 64), 64), ((128, 96), 64)])
+def test_large_pictures_are_read_at_a_larger_side(size, side, monkeypatch):
+    taught = {}
+    monkeypatch.setattr(
+        truth.reader.Reader, "kept", lambda folder, images, known, progress, **how: taught.update(images=images, **how)
+    )
+    truth.of_factors("faces", QUIET, 30, size)
+    assert taught.pop("images").shape == (30, side, side, 3)
+    assert taught == ({"side": 64} if side == 64 else {})  # what is as ever has the key that it had
+
+
 @pytest.mark.parametrize("spec", ["faces:40", "labelled"])
 def test_a_reader_is_taught_what_is_known(spec, monkeypatch, tmp_path):
     """Of built-in pictures every factor, drawn anew; of others their classes."""
     taught = {}
     monkeypatch.setattr(truth, "TAUGHT", 30)
     monkeypatch.setattr(
-        truth.reader.Reader, "kept", lambda folder, images, known: taught.update(images=images, **known)
+        truth.reader.Reader, "kept", lambda folder, images, known, progress: taught.update(images=images, **known)
     )
     if spec == "labelled":
         for i, name in enumerate(("ant", "bee")):

@@ -187,7 +187,7 @@ def built_in(model: Model, why: str, instead: str = "") -> str:
 
 def reader(model: Model, why: str, console: Console) -> Reader:
     """Of the factors of the built-in pictures that a run learned from; taught once, then kept in the cache."""
-    return truth.of_factors(built_in(model, why), console)
+    return truth.of_factors(built_in(model, why), console, size=model.config.size)
 
 
 def look(model: Model, seer: Reader, count: int, console: Console) -> Shown:

@@ -112,7 +112,8 @@ class Work:
     def reader(self, name: str) -> Reader:
         if name not in self._readers:
             how = {} if self.effort.lessons == FULL.lessons else {"steps": self.effort.lessons}
-            self._readers[name] = truth.of_factors(name, self.console, self.effort.taught, **how)
+            size = self.only.config.size if self.only else (self.size, self.size)
+            self._readers[name] = truth.of_factors(name, self.console, self.effort.taught, size, **how)
         return self._readers[name]
 
 

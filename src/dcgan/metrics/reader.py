@@ -15,7 +15,7 @@ tells how often each factor is read right, and how large a continuous one's erro
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from dcgan.networks import has_bf16
 
 FORMAT = "dcgan-reader-1"
 SIDE = 32  # pixels: what the network sees unless told; pictures of any size are brought to it
+STEPS = 1200  # minibatches that it learns from
 BINS = 17  # of a continuous factor, from its least true value to its greatest
 TOLERANCE = 1 / 8  # of that range: a continuous value no further off counts as right
 COUNTS = 0.95  # a factor read right off so many held-out pictures counts in a picture's own confidence
@@ -139,10 +140,11 @@ class Reader:
         images: np.ndarray,
         truth: Mapping[str, np.ndarray],
         *,
-        steps: int = 1200,
+        steps: int = STEPS,
         m: int = 64,
         side: int = SIDE,
         seed: int = 0,
+        progress: Callable[[int], None] = lambda done: None,
     ) -> "Reader":
         """From uint8 [N, H, W, C] and each factor's truth [N]: whole numbers (-1 where hidden) or floats (NaN).
 
@@ -158,7 +160,7 @@ class Reader:
             network = _network(channels, side, p.shape[1] + 1)
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps, pct_start=0.2)
-        for _ in range(steps):
+        for step in range(steps):
             pick = rest[torch.randint(len(rest), (m,), generator=g)]
             whole = x[pick] / 255
             ruined, spoilt = damage.mud(whole[: 3 * m // 4], g)
@@ -170,6 +172,7 @@ class Reader:
             loss.backward()
             optimizer.step()
             schedule.step()
+            progress(step + 1)
         reader = cls(factors, channels, side, network)
         logits = reader._logits(x[held_out]).split([f.outputs for f in factors] + [1], 1)
         reader.factors = tuple(
@@ -178,7 +181,14 @@ class Reader:
         return reader
 
     @classmethod
-    def kept(cls, folder: Path | str, images: np.ndarray, truth: Mapping[str, np.ndarray], **how: Any) -> "Reader":
+    def kept(
+        cls,
+        folder: Path | str,
+        images: np.ndarray,
+        truth: Mapping[str, np.ndarray],
+        progress: Callable[[int], None] = lambda done: None,
+        **how: Any,
+    ) -> "Reader":
         """As `train`, but from the folder where one was trained before, in the same way, on the same pictures."""
         key = hashlib.sha256(json.dumps([how, images.shape, sorted(truth)]).encode())
         for source in (__file__, damage.__file__):  # a changed recipe is another reader
@@ -188,7 +198,7 @@ class Reader:
         path = Path(folder) / f"reader-{key.hexdigest()[:16]}.safetensors"
         with contextlib.suppress(UserError):  # none there, or a damaged one
             return cls.load(path)
-        reader = cls.train(images, truth, **how)
+        reader = cls.train(images, truth, progress=progress, **how)
         reader.save(path)
         return reader
 
