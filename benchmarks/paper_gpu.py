@@ -29,7 +29,8 @@ def main(names: list[str]) -> None:
     if unknown:
         sys.exit(f"paper_gpu: there is no {unknown[0]!r}; there are: features, one-nn")
     if not names or "features" in names:
-        features.measure("a GPU's hour", "m 64", an_hour, each=400, centres=4800, steps=20_000)
+        for mirror in features.VIEWS:
+            features.measure("a GPU's hour", "m 64", an_hour, each=400, centres=4800, steps=20_000, mirror=mirror)
     if not names or "one-nn" in names:
         one_nn.measure("the preset's length", "mnist", DIGITS, (50_000, 1_000_000, 10_000_000))
 

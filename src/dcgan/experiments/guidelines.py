@@ -173,7 +173,7 @@ def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> J
         assert header is not None
         if (found.get("count"), found.get("steps"), "by" in found) != (count, header.step, True):
             told = judge(plan.folder.path, min(count, len(plan.dataset)), console=console)
-            found = {"count": count} | {name: told[name] for name in DIVERGED | {"steps": 0}}
+            found = {"count": count} | {name: told[name] for name in (*DIVERGED, "steps")}
             files.write_whole(kept, json.dumps(found).encode())
         pictures = sample.load(plan.folder.path, last=True).sample(range(SHOWN))
     else:

@@ -93,6 +93,10 @@ class Work:
     _models: dict[str, Model] = field(default_factory=dict)
     _readers: dict[str, Reader] = field(default_factory=dict)
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        return (self.only.config.size if self.only else None) or (self.size, self.size)
+
     def model(self, name: str) -> Model:
         if self.only is not None:
             return self.only
@@ -112,8 +116,7 @@ class Work:
     def reader(self, name: str) -> Reader:
         if name not in self._readers:
             how = {} if self.effort.lessons == FULL.lessons else {"steps": self.effort.lessons}
-            size = self.only.config.size if self.only else (self.size, self.size)
-            self._readers[name] = truth.of_factors(name, self.console, self.effort.taught, size, **how)
+            self._readers[name] = truth.of_factors(name, self.console, self.effort.taught, self.sides, **how)
         return self._readers[name]
 
 
@@ -262,7 +265,6 @@ def make(
     effort = QUICK if quick else FULL
     model = sample.load(own) if own is not None else None
     work = Work(where, size, effort, console, model)
-    sides = model.config.size if model and model.config.size else (size, size)
     asked = [one for one in entries() if model is None or one.fits(model)]
     began = time.monotonic()
     done: list[dict[str, Any]] = []
@@ -270,7 +272,7 @@ def make(
         console.say(f"{number + 1} of {len(asked)}: {one.name}")
         done.append(_made(one, work))
         page = Page(page_file, done, time.monotonic() - began)
-        files.write_whole(page.path, _html(page, where, show_size(sides), quick).encode())
+        files.write_whole(page.path, _html(page, where, show_size(work.sides), quick).encode())
     return page
 
 
