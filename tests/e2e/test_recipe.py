@@ -194,7 +194,7 @@ def test_precision(benches, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("script", "best"), [("features", "default"), ("one_nn", "dense")])
 def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script, best):
-    """On pictures held out; and only that is measured on the test set."""
+    """On pictures held out; and only that is measured on the test set (features: as they are, and mirrored)."""
     import importlib
 
     module, measured = importlib.import_module(script), []
@@ -203,9 +203,9 @@ def test_what_is_chosen_is_what_was_best(benches, tmp_path, monkeypatch, script,
     values = dict.fromkeys(recipes, 0.5) | {best: {"features": 0.6, "one_nn": 0.4}[script]}
     monkeypatch.setattr(module, "train", lambda out, name, *_: name, raising=script == "one_nn")
     monkeypatch.setattr(module, judged, lambda name, *_: {"value": values[name], "steps": 7})
-    monkeypatch.setattr(module, "measure", lambda budget, name, *_, **__: measured.append(name))
+    monkeypatch.setattr(module, "measure", lambda budget, name, *_, **more: measured.append((name, more.get("mirror"))))
     module.main()
-    assert measured == [best]
+    assert measured == [(best, view) for view in ((False, True) if script == "features" else (None,))]
     assert len(rows(tmp_path, f"{script.replace('_', '-')}-choice")) == len(recipes)
 
 
