@@ -24,6 +24,7 @@ import dcgan
 from dcgan import data
 from dcgan.experiments import classify
 from dcgan.files import write_whole
+from dcgan.metrics.result import Figure
 
 GOAL = 0.76  # of D's features, from two hours of two cores
 PAPER = {
@@ -72,22 +73,16 @@ def measure(
 
         def compute(method: str = method) -> dict[str, Any]:
             model = dcgan.load(train(), device="cuda" if torch.cuda.is_available() else "cpu", last=True)
-            seen, unseen = data.open("cifar10", size=32), data.open("cifar10:test", size=32)
-            found = classify.compute(
-                model, seen, unseen, methods=[method], each=each, most=most, centres=centres, steps=steps, mirror=mirror
-            )
-            if method == "D":
-                write_whole(workplace() / f"features-{budget}.png", classify.figure(found))
-            told = {figure.name: figure for figure in found.figures}
-            all_, few = (
-                told.get(f"{classify.CALLED[method]}, {words}") for words in ("all labels", f"{each} labels a class")
-            )
-            assert all_ is not None
-            row = {"value": all_.value, "few labels": few and few.value, "protocol": all_.protocol}
-            if method == "D":
-                row |= {"ok": all_.value >= GOAL, "goal": GOAL, "steps": model.header.step}
-                row |= {name: told[name].value for name in ("purity of clusters", "mutual information of clusters")}
-            return row
+            sets = data.open("cifar10", size=32), data.open("cifar10:test", size=32)
+            how = {"each": each, "most": most, "centres": centres, "steps": steps, "mirror": mirror}
+            if method != "D":
+                told = classify.Task.of(model, *sets, **how).right(method)
+                return _row(*told.values())
+            found = classify.compute(model, *sets, methods=["D"], **how)
+            write_whole(workplace() / f"features-{budget}.png", classify.figure(found))
+            *told, pure, shared = found.figures
+            row = _row(*told) | {figure.name: figure.value for figure in (pure, shared)}
+            return row | {"ok": row["value"] >= GOAL, "goal": GOAL, "steps": model.header.step}
 
         made[method] = record(
             "features",
@@ -108,6 +103,10 @@ def measure(
             lambda: {"value": own, "goal": other, "side": ">", "ok": own > other},
             **about,
         )
+
+
+def _row(all_: Figure, few: Figure | None = None) -> dict[str, Any]:
+    return {"value": all_.value, "few labels": few and few.value, "protocol": all_.protocol}
 
 
 def small() -> None:

@@ -19,6 +19,7 @@ CIFAR-10 do not reach), and near or above the supervised network where labels ar
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,6 @@ import torch
 from torch import Tensor
 
 from dcgan import data, images, networks, plots, sample
-from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError, suggest
 from dcgan.experiments import filters, kmeans, pictures, result, supervised, svm
@@ -79,84 +79,143 @@ class Labelled:
         return np.sort(np.concatenate([random.permutation(rows)[:each] for rows in kinds]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What every method is given: pictures with their classes to learn from, others to be judged by, and how much."""
+
+    model: Model
+    learn: Labelled
+    judge: Labelled
+    few: np.ndarray | None  # rows of `learn`, `each` a class; None where that is all of them
+    classes: int
+    protocol: dict[str, Any]
+    each: int
+    centres: int
+    steps: int
+    mirror: bool
+    seed: int
+    console: Console
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        train: data.Dataset,
+        test: data.Dataset,
+        *,
+        each: int = EACH,
+        most: int | None = None,
+        centres: int = CENTRES,
+        steps: int = STEPS,
+        mirror: bool = False,
+        seed: int = 0,
+        console: Console | None = None,
+    ) -> "Task":
+        """`most`: of so many pictures of either set; `each`: labels a class, where they are few."""
+        classes = pictures.labelled(train)
+        if test.labels is None or test.classes != train.classes:
+            raise UserError(
+                f"--test {test.name}: its classes are not those of {train.name}; name pictures with the same"
+            )
+        if model.config.conditional:
+            raise UserError(
+                f"{result.subject(model)}: its D is told the class, so its features know it; use a run without classes"
+            )
+        learn, judge = Labelled.of(train, most, seed), Labelled.of(test, most, seed)
+        count, unseen = len(learn.labels), len(judge.labels)
+        if count < 10 * classes:
+            raise UserError(f"{train.name}: {count} pictures of {classes} classes; {10 * classes} are needed")
+        few = learn.few(each, seed)
+        return cls(
+            model=model,
+            learn=learn,
+            judge=judge,
+            few=few if len(few) < count else None,
+            classes=classes,
+            protocol={"train": f"{count:,} of {train.name}", "test": f"{unseen:,} of {test.name}"}
+            | ({"views": "each picture and its mirror image"} if mirror else {}),
+            each=each,
+            centres=centres,
+            steps=steps,
+            mirror=mirror,
+            seed=seed,
+            console=console or Console(quiet=True),
+        )
+
+    def features(self, method: str) -> tuple[Tensor, Tensor]:
+        """Of the pictures to learn from, and of those to judge by: float32 [N, features]."""
+        self.console.say(f"{CALLED[method]} ...")
+        of = _extractor(method, self.model, self.learn.pictures, self.centres, self.mirror, self.seed)
+        return of(self.learn.pictures), of(self.judge.pictures)
+
+    def right(self, method: str, features: tuple[Tensor, Tensor] | None = None) -> dict[str, Figure]:
+        """What a method gets right of the pictures to judge by: with all labels, and with few of each class."""
+        if method in ("cnn", "pooling"):
+            self.console.say(f"{CALLED[method]} ...")
+            read, about = partial(self._supervised, method == "pooling"), {"minibatch": supervised.BATCH}
+        else:
+            x, unseen = features or self.features(method)
+            chosen_by = "linear L2-SVM, C chosen on a fifth of the training pictures"
+            read, about = partial(self._linear, x, unseen), {"features": x.shape[1], "classifier": chosen_by}
+        asked = {"all labels": None} | ({} if self.few is None else {f"{self.each} labels a class": self.few})
+        told = {}
+        for words, rows in asked.items():
+            right, chosen = read(rows)
+            told[words] = Figure(f"{CALLED[method]}, {words}", right, self.protocol | about | chosen, str(self.seed))
+        return told
+
+    def _linear(self, x: Tensor, unseen: Tensor, rows: np.ndarray | None) -> tuple[float, dict[str, Any]]:
+        y, truth = (torch.as_tensor(one.labels, device=x.device) for one in (self.learn, self.judge))
+        picked = slice(None) if rows is None else torch.as_tensor(rows, device=x.device)
+        trained = svm.judge(x[picked], y[picked], unseen, truth, self.classes, self.seed)
+        return trained.right, {"C": trained.C, "held out": trained.held_out}
+
+    def _supervised(self, pooling: bool, rows: np.ndarray | None) -> tuple[float, dict[str, Any]]:
+        picked = slice(None) if rows is None else rows
+        shown, labels = self.learn.pictures[picked], self.learn.labels[picked]
+        enough = min(self.steps, max(100, 100 * len(shown) // supervised.BATCH))  # 100 passes over few are enough
+        config = self.model.config.replace(mirror=self.mirror or self.model.config.mirror)
+        network = supervised.train(
+            config, shown, labels, self.classes,
+            pooling=pooling, steps=enough, seed=self.seed, device=self.model.device, console=self.console,
+        )  # fmt: skip
+        told = supervised.predict(network, self.judge.pictures, config.output, self.mirror).cpu()
+        about = {"steps": enough, "passes": round(enough * supervised.BATCH / len(shown), 1)}
+        return float((told == torch.as_tensor(self.judge.labels)).float().mean()), about
+
+
 def compute(
     model: Model,
     train: data.Dataset,
     test: data.Dataset,
     *,
     methods: Sequence[str] = tuple(CALLED),
-    each: int = EACH,
-    most: int | None = None,
-    centres: int = CENTRES,
-    steps: int = STEPS,
-    mirror: bool = False,
-    seed: int = 0,
-    console: Console | None = None,
+    **how: Any,
 ) -> Result:
-    """What each method gets right of `test`, with all labels of `train` (`most` pictures) and with `each` a class."""
-    console = console or Console(quiet=True)
+    """What each method gets right, and the clusters of D's features; `how` is Task.of's."""
     for method in methods:
         if method not in CALLED:
             raise UserError(f"--methods {method}: there is no such method{suggest(method, CALLED)}")
-    classes = pictures.labelled(train)
-    if test.labels is None or test.classes != train.classes:
-        raise UserError(f"--test {test.name}: its classes are not those of {train.name}; name pictures with the same")
-    if model.config.conditional:
-        raise UserError(
-            f"{result.subject(model)}: its D is told the class, so its features know it; use a run without classes"
-        )
-    learn, judge = Labelled.of(train, most, seed), Labelled.of(test, most, seed)
-    rows = learn.few(each, seed)
-    if len(learn.pictures) < 10 * classes:
-        raise UserError(f"{train.name}: {len(learn.pictures)} pictures of {classes} classes; {10 * classes} are needed")
-    few_labels = len(rows) < len(learn.pictures)
-    protocol = {"train": f"{len(learn.pictures):,} of {train.name}", "test": f"{len(judge.pictures):,} of {test.name}"}
-    protocol |= {"views": "each picture and its mirror image"} if mirror else {}
-    told: dict[tuple[str, str], Figure] = {}
-    of_D = None
-    for method in methods:
-        console.say(f"{CALLED[method]} ...")
-        if method in ("cnn", "pooling"):
-            config = model.config.replace(mirror=mirror or model.config.mirror)
-            result_of = _supervised(
-                config, learn, judge, classes, method == "pooling", steps, mirror, seed, model.device, console
-            )
-            extra: dict[str, Any] = {"minibatch": supervised.BATCH}
-        else:
-            features = _extractor(method, model, learn.pictures, centres, mirror, seed)
-            x, unseen = features(learn.pictures), features(judge.pictures)
-            if method == "D":
-                of_D = x, unseen
-            result_of = _linear(x, learn.labels, unseen, judge.labels, classes, seed)
-            extra = {
-                "features": x.shape[1],
-                "classifier": "linear L2-SVM, C chosen on a fifth of the training pictures",
-            }
-        for words, picked in (("all labels", None), (f"{each} labels a class", rows)):
-            if picked is not None and not few_labels:
-                continue
-            right, chosen = result_of(picked)
-            told[method, words] = Figure(f"{CALLED[method]}, {words}", right, protocol | extra | chosen, str(seed))
-    figures = _against(told)
-    if of_D is None:
-        features = _extractor("D", model, learn.pictures, centres, mirror, seed)
-        of_D = features(learn.pictures), features(judge.pictures)
-    away, which = cluster(*of_D, classes, seed)
-    pure, shared = purity(which, judge.labels), mutual(which, judge.labels)
-    counted = protocol | {
-        "clusters": classes,
+    task = Task.of(model, train, test, **how)
+    of_D = task.features("D")
+    right = {method: task.right(method, of_D if method == "D" else None) for method in methods}
+    figures = _against({(method, words): one for method, told in right.items() for words, one in told.items()})
+    labels = task.judge.labels
+    away, which = cluster(*of_D, task.classes, task.seed)
+    chance = np.random.default_rng(task.seed).permutation(labels)
+    counted = task.protocol | {
+        "clusters": task.classes,
         "of": "D's features of the test pictures, by k-means on the training ones",
     }
-    chance = np.random.default_rng(seed).permutation(judge.labels)
     figures += [
-        Figure("purity of clusters", pure, counted, str(seed), control=purity(which, chance)),
-        Figure("mutual information of clusters", shared, counted, str(seed), control=mutual(which, chance)),
+        Figure(f"{name} of clusters", of(which, labels), counted, str(task.seed), control=of(which, chance))
+        for name, of in (("purity", purity), ("mutual information", mutual))
     ]
-    shown, named = _examples(away, which, judge, train.classes or ())
-    best = ", ".join(f"{CALLED[method]} {told[method, 'all labels'].value:.1%}" for method in methods)
+    shown, named = _examples(away, which, task.judge, train.classes or ())
+    best = ", ".join(f"{CALLED[method]} {told['all labels'].value:.1%}" for method, told in right.items())
     return Result(
         subject=f"{result.subject(model)}; {train.name} and {test.name}",
-        found=f"right with all labels: {best}; clusters without labels: purity {pure:.1%}",
+        found=f"right with all labels: {best}; clusters without labels: purity {purity(which, labels):.1%}",
         figures=figures,
         clusters=shown,
         named=named,
@@ -213,44 +272,6 @@ def _of_views(features: Features, mirror: bool, greatest: bool = False) -> Featu
         return torch.maximum(one, other, out=one) if greatest else one.lerp_(other, 0.5)
 
     return of_both
-
-
-def _linear(x: Tensor, labels: np.ndarray, unseen: Tensor, truth: np.ndarray, classes: int, seed: int) -> Callable:
-    y, told = (torch.as_tensor(one, device=x.device) for one in (labels, truth))
-
-    def of(rows: np.ndarray | None) -> tuple[float, dict]:
-        picked = slice(None) if rows is None else torch.as_tensor(rows, device=x.device)
-        trained = svm.judge(x[picked], y[picked], unseen, told, classes, seed)
-        return trained.right, {"C": trained.C, "held out": trained.held_out}
-
-    return of
-
-
-def _supervised(
-    config: Config,
-    learn: Labelled,
-    judge: Labelled,
-    classes: int,
-    pooling: bool,
-    steps: int,
-    mirror: bool,
-    seed: int,
-    device: str,
-    console: Console,
-) -> Callable:
-    def of(rows: np.ndarray | None) -> tuple[float, dict]:
-        picked = slice(None) if rows is None else rows
-        shown, labels = learn.pictures[picked], learn.labels[picked]
-        enough = min(steps, max(100, 100 * len(shown) // supervised.BATCH))  # 100 passes over few are enough
-        network = supervised.train(
-            config, shown, labels, classes,
-            pooling=pooling, steps=enough, seed=seed, device=device, console=console,
-        )  # fmt: skip
-        told = supervised.predict(network, judge.pictures, config.output, mirror).cpu()
-        protocol = {"steps": enough, "passes": round(enough * supervised.BATCH / len(shown), 1)}
-        return float((told == torch.as_tensor(judge.labels)).float().mean()), protocol
-
-    return of
 
 
 def cluster(seen: Tensor, shown: Tensor, k: int, seed: int) -> tuple[Tensor, np.ndarray]:
