@@ -40,10 +40,12 @@ def test_the_nearest_exactly(shape):
         assert found.seen == 300
 
 
-def test_the_nearest_of_large_colour_pictures():
-    """196,608 products of up to 2^14: black on black sums to 3.2e9, which int32 would turn below zero."""
+@pytest.mark.parametrize("size", [128, 256])
+def test_the_nearest_of_large_colour_pictures(size):
+    """196,608 products of up to 2^14: black on black sums to 3.2e9, which int32 would turn below zero; and at 128 px
+    black is as far from white: a length of 8e8 less twice a product of -8e8."""
     grey = np.array([0, 255, 128], np.uint8)  # black, white, grey
-    shown = np.broadcast_to(grey[:, None, None, None], (3, 256, 256, 3)).copy()
+    shown = np.broadcast_to(grey[:, None, None, None], (3, size, size, 3)).copy()
     near = shown.copy()
     near[:, 0, 0, 0] ^= 1
     found = in_parts(shown, np.concatenate([near[::-1], shown[::-1]]), np.array([0, 1, 2, 3, 4, 5]), 4)
