@@ -18,7 +18,7 @@ from record import record
 
 from dcgan.diagnosis import NO_NUMBER
 from dcgan.folder import Folder
-from dcgan.run import Diverged
+from dcgan.session import Diverged
 
 DATA = ("faces", "mnist")
 SEEDS = {"default": 20, "tutorial": 20, "paper, width 64": 3}

@@ -155,7 +155,7 @@ def train(
     log
         Write RUN/tensorboard beside the run's own log: losses, checks, scores, sheets of samples.
     """
-    from dcgan import about, planning, run
+    from dcgan import about, memory, planning, run
 
     if not dry_run and _rank_of(nproc):
         if stopped := run.follow(data)[1]:
@@ -176,7 +176,7 @@ def train(
     if dry_run:
         from dcgan import estimate
 
-        with run.enough_memory(plan.config):
+        with memory.enough(plan.config):
             found = estimate.estimate(plan)
         answer(found, json_out)
         return

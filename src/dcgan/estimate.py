@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from dcgan import algorithm, feed, layers, planning, run
+from dcgan import algorithm, feed, layers, memory, planning, session
 from dcgan.config import shown
 from dcgan.layers import Stage
 from dcgan.losses import LOSSES
 from dcgan.planning import Plan
+from dcgan.use import set_precision, statistics_for_use
 
 PATIENCE = 8.0  # seconds of measuring, at the most, once two steps are taken
 
@@ -87,21 +88,21 @@ def estimate(plan: Plan) -> Estimate:
     torch.set_num_threads(config.threads)
     try:
         state = algorithm.fresh(config, device)
-        run.set_precision(config, state)
+        set_precision(config, state)
         stream = feed.stream(plan.dataset, config, device)
-        steps = run.steps(config, state, feed.batches(config, stream, device), LOSSES[config.loss])
+        steps = session.steps(config, state, feed.batches(config, stream, device), LOSSES[config.loss])
         times = []
         began = time.perf_counter()
         while len(times) < 2 or (len(times) < 12 and time.perf_counter() - began < PATIENCE):
             before = time.perf_counter()
             float(next(steps).loss_G)  # waits for the device
             times.append(time.perf_counter() - before)
-        with run.statistics_for_use(config, state, stream):
+        with statistics_for_use(config, state, stream):
             pass  # which a save needs
     finally:
         torch.set_num_threads(threads)
     median = sorted(times[1:])[len(times[1:]) // 2]  # without the first, which warms up
-    return Estimate(plan, G, D, median, run.peak_memory(device), header.step if header else 0)
+    return Estimate(plan, G, D, median, memory.peak(device), header.step if header else 0)
 
 
 def _layer(stage: Stage) -> str:

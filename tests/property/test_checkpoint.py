@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcgan import checkpoint, run
+from dcgan import checkpoint, session
 from dcgan.algorithm import fresh
 from dcgan.checkpoint import Header, fill, read, read_header, save
 from dcgan.config import PRESETS, Config
@@ -44,7 +44,7 @@ def batch(size):
 
 
 def go_on(config: Config, state, steps: int):
-    for _ in itertools.islice(run.steps(config, state, batch(config.size), LOSSES[config.loss]), steps):
+    for _ in itertools.islice(session.steps(config, state, batch(config.size), LOSSES[config.loss]), steps):
         pass
     return state
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcgan import planning, plots, run
+from dcgan import planning, plots, run, session
 from dcgan.folder import Folder
 from support import FACES, TINY, differing, reports
 
@@ -63,14 +63,14 @@ def written(folder: Path) -> dict[str, object]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_resume_at_every_step(variant, tmp_path, monkeypatch):
     """Killed at any step, with what it had written since: as if after the save, before the save, or in between."""
-    saves, save = {}, run.Session.save
+    saves, save = {}, session.Session.save
 
     def remember(session, *rest):
         save(session, *rest)
         saves[session.state.step] = session.folder.last.read_bytes()
 
     with monkeypatch.context() as patch:
-        patch.setattr(run.Session, "save", remember)
+        patch.setattr(session.Session, "save", remember)
         straight = train(tmp_path / "straight", **VARIANTS[variant])
     assert list(saves) == [1, 2, 3, 4, 5, 6]
     for step in range(1, STEPS):
@@ -85,7 +85,7 @@ def test_resume_through_recoveries(tmp_path, monkeypatch):
     """Killed before it went back, or after: where it goes back to is the same, and how often it did is remembered."""
     settings = {"optimizer": "sgd", "lr": 0.8, "lr_D": 0.8, "momentum": 0.9, "momentum_to": 0.9, "recover": True}
     settings |= {"sample_every": 5, "save_every": 5, "report_every": 5, "width": 8}
-    saves, save = [], run.Session.save
+    saves, save = [], session.Session.save
 
     def remember(session, path):
         save(session, path)
@@ -94,7 +94,7 @@ def test_resume_through_recoveries(tmp_path, monkeypatch):
             saves.append((session.state.step, path.read_bytes(), sound, session.folder.log_file.read_bytes()))
 
     with monkeypatch.context() as patch:
-        patch.setattr(run.Session, "save", remember)
+        patch.setattr(session.Session, "save", remember)
         straight = train(tmp_path / "straight", 60, **settings)
     recovered = [line["step"] for line in Folder(straight).findings() if line["event"] == "recover"]
     assert recovered

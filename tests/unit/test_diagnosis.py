@@ -385,7 +385,7 @@ def test_the_best_checkpoint_survives_going_back(tmp_path, monkeypatch):
         def __call__(self, model):
             return next(scores)
 
-    monkeypatch.setattr("dcgan.run.score.Score", Score)
+    monkeypatch.setattr("dcgan.session.score.Score", Score)
     done = train(tmp_path / "run", recover=True, save_every=20, evaluate_every=10, **DIVERGES)
     assert done.header().recoveries
     best = checkpoint.read_header(done.best)
@@ -423,7 +423,7 @@ def test_recover_is_asked_for_too_late(tmp_path):
 
 
 def test_it_goes_back_to_the_best_where_that_is_what_was_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("dcgan.run.score.Score", lambda *_: lambda model: float(model.header.step))  # the first is best
+    monkeypatch.setattr("dcgan.session.score.Score", lambda *_: lambda model: float(model.header.step))  # first is best
     folder = train(tmp_path / "run", evaluate_every=5, **PROVOKED["G-collapsed"])
     assert "G-collapsed" in names(folder)
     gone_on = train(folder.path, recover=True, steps=150, evaluate_every=5, **PROVOKED["G-collapsed"])

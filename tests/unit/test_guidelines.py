@@ -151,7 +151,7 @@ def test_a_run_that_diverges_does_not_end_the_others(tmp_path, monkeypatch):
         (plan.folder.path / "checkpoints").mkdir(parents=True)
         plan.folder.config_file.write_text(plan.config.to_json())
         plan.folder.write(event="finding", name="no-number", step=7, words="the losses are no numbers any more")
-        raise guidelines.run.Diverged("it diverged")
+        raise guidelines.session.Diverged("it diverged")
 
     monkeypatch.setattr(guidelines.run, "train", train)
     asked = {"length": {"steps": 9}, "seeds": 1, "settings": {"size": 8}, "only": ["no batch norm"]}

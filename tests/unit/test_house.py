@@ -21,7 +21,9 @@ FLOORS = [
     {"folder"},
     {"sample"},
     {"draw", "shards", "metrics", "plots", "about", "doctor", "logbook", "tensorboard"},
-    {"feed", "planning"},
+    {"feed", "planning", "memory"},
+    {"use"},
+    {"session"},
     {"run"},
     {"estimate", "experiments", "export", "card"},
     {"__init__"},  # the Python API

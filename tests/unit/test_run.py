@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import dcgan
-from dcgan import checkpoint, files, planning, run
+from dcgan import checkpoint, files, memory, planning, run, session
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
@@ -86,7 +86,7 @@ def test_its_log(trained):
 def test_the_clock_stands_while_it_samples_and_saves(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    watch = run.Watch(7.0)
+    watch = session.Watch(7.0)
     now[0] += 50
     assert watch.seconds == 7
     with watch:
@@ -103,14 +103,14 @@ def test_the_clock_stands_while_it_samples_and_saves(monkeypatch):
 def test_speed_is_that_of_training_alone(tmp_path, monkeypatch):
     """A step takes a second by this clock; a sample and a save a thousand each."""
     now = [0]
-    monkeypatch.setattr(run, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-    for name, slow in (("sample", run.Session.sample), ("save", run.Session.save)):
+    monkeypatch.setattr(session, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    for name, slow in (("sample", session.Session.sample), ("save", session.Session.save)):
 
         def slowly(session, *rest, slow=slow):
             now[0] += 1000
             slow(session, *rest)
 
-        monkeypatch.setattr(run.Session, name, slowly)
+        monkeypatch.setattr(session.Session, name, slowly)
     usual = LOSSES["non-saturating"]
 
     def a_second(fake):
@@ -359,7 +359,7 @@ def test_networks_that_have_diverged(bad, tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells it this way")
 def test_the_peak_is_the_process_s_own():
     """Linux's getrusage counts, of a program that was started, what its starter held too."""
-    ask = "from dcgan import run; print(run.peak_memory('cpu'))"
+    ask = "from dcgan import memory; print(memory.peak('cpu'))"
     start = (
         "import subprocess, sys, numpy\n"
         "held = numpy.ones(1_000_000_000 // 8)\n"
@@ -373,12 +373,12 @@ def test_too_little_memory_is_a_sentence():
     config = Config(size=(8, 8), m=8, width=4)
     sentence = "--m 8, --width 4: at 8 they need more memory than there is"
     for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")):
-        with pytest.raises(UserError, match=sentence), run.enough_memory(config):
+        with pytest.raises(UserError, match=sentence), memory.enough(config):
             raise error
-    with pytest.raises(RuntimeError, match="shapes"), run.enough_memory(config):
+    with pytest.raises(RuntimeError, match="shapes"), memory.enough(config):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     for words in ("an illegal memory access was encountered", "unsupported memory format option"):
-        with pytest.raises(RuntimeError, match=words), run.enough_memory(config):
+        with pytest.raises(RuntimeError, match=words), memory.enough(config):
             raise RuntimeError(words)
 
 
@@ -428,7 +428,7 @@ def test_samples_on_the_way_are_what_sample_draws(trained):
 
     drawn = dcgan.load(trained).sample(range(64))
     assert Pixels(images.png(images.grid(drawn))) == Pixels((trained / "samples" / "000030.png").read_bytes())
-    assert run.sample_seeds(Config(size=(512, 512))) == list(range(4))
+    assert session.sample_seeds(Config(size=(512, 512))) == list(range(4))
 
 
 def test_threads_are_given_back(tmp_path):

@@ -13,10 +13,11 @@ from PIL import Image
 
 import dcgan
 import untrained
-from dcgan import images, latents, planning, run, sample
+from dcgan import images, latents, planning, sample
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.latents import Point, Term
+from dcgan.use import FIXED
 from support import FACES, TINY
 
 
@@ -208,7 +209,7 @@ def test_the_statistics_for_use_are_those_of_the_checkpoint(trained):
     """Computed at each save from 1,024 latents: G, used, gives batches whose maps have mean 0 and variance 1."""
     model = dcgan.load(trained)
     header = Folder(trained).header()
-    z = torch.from_numpy(latents.draw(range(run.FIXED), header.config.z_dim, header.config.z, stream=3))
+    z = torch.from_numpy(latents.draw(range(FIXED), header.config.z_dim, header.config.z, stream=3))
     seen = []
     norm = model.G.project.norm
     norm.register_forward_hook(lambda module, given, made: seen.append(made))

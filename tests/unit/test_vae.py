@@ -11,7 +11,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import dcgan
-from dcgan import data, feed, images, run, vae
+from dcgan import data, feed, images, session, vae
 from dcgan.algorithm import fresh
 from dcgan.config import Config
 from dcgan.errors import UserError
@@ -72,7 +72,7 @@ def test_a_conditional_one_is_told_the_class():
     def batch(i: int):
         return torch.randn(32, 3, 16, 16), torch.arange(32) % 3
 
-    for progress in itertools.islice(run.steps(c, state, batch, LOSSES["minimax"]), 2):
+    for progress in itertools.islice(session.steps(c, state, batch, LOSSES["minimax"]), 2):
         assert all(torch.isfinite(value) for value in progress)
 
 

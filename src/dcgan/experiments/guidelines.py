@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from dcgan import files, planning, plots, run, sample
+from dcgan import files, planning, plots, run, sample, session
 from dcgan.config import show_size
 from dcgan.console import Console
 from dcgan.diagnosis import NO_NUMBER
@@ -164,7 +164,7 @@ def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> J
         try:
             if run.train(plan, console):
                 raise KeyboardInterrupt
-        except run.Diverged as ended:
+        except session.Diverged as ended:
             console.say(str(ended))
             found = DIVERGED | {"count": count, "steps": plan.folder.findings()[-1]["step"]}
             files.write_whole(kept, json.dumps(found).encode())
