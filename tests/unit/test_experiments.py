@@ -425,7 +425,36 @@ def test_samples_that_are_all_alike_are_left_where_they_are():
     """A generator that always draws one face: z tells nothing of where it looks."""
     z = np.arange(6.0).reshape(2, 3)
     shown = SimpleNamespace(z=z, linear=lambda factor: np.zeros((1, 3)))
-    assert np.array_equal(turn.centred(z, shown, "turn", np.ones(3)), z)
+    assert np.array_equal(turn.centred(model(), Seer(), z, None, shown, "turn", np.ones(3)), z)
+
+
+class Bent(Seer):
+    """It reads a turn's sixth root, which z does not tell linearly; and in every tenth picture none."""
+
+    def read(self, images: np.ndarray) -> Reading:
+        read = super().read(images)
+        values = read.values["turn"]
+        values[:] = np.sign(values) * np.abs(values) ** (1 / 6)
+        values[::10] = np.nan
+        return read
+
+
+def test_samples_are_brought_to_where_the_middle_is_read(monkeypatch):
+    """One that does not show the factor is left where the line leaves it."""
+    seer, own = Bent(), model()
+    shown = exemplars.look(own, seer, 1500, _quiet())
+    way, _ = turn.vector(shown, seer, "turn", ("hair", "glasses", "skin"), turn.PAIRS)
+    z, _ = own.latents(range(40))
+    brought = turn.centred(own, seer, z, None, shown, "turn", way)
+    monkeypatch.setattr(turn, "HALVINGS", 0)
+    by_line = turn.centred(own, seer, z, None, shown, "turn", way)
+    seen, before = (
+        Seer().read(own.generate(one.astype(np.float32), None)).values["turn"] for one in (brought, by_line)
+    )
+    assert np.array_equal(brought[::10], by_line[::10])
+    shows = np.arange(40) % 10 > 0
+    assert np.abs(seen[shows]).max() < 0.04  # half of what a point of a sheet is wide, and a little
+    assert np.abs(before[shows]).max() > 0.2
 
 
 def test_named_samples_turn_others_of_any_run_and_nothing_is_read():

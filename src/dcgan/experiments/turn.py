@@ -8,8 +8,9 @@ as it was. (A vector that hardly turned would keep everything.) A direction at r
 
 Four against four carry eight faces' other traits along. Here sixteen pairs are chosen that are alike (of the same hair
 and glasses, and near each other in z), and what tells of other factors linearly is taken out of their difference. And
-samples are brought to the middle of the vector before they are moved, by what z tells of the factor linearly: a face
-that looks to the left already cannot turn there, and -1 to 1 is then from left to right for everyone. The paper's way,
+samples are brought to the middle of the vector before they are moved, by what z tells of the factor linearly and then
+by what is read along the vector: a face that looks to the left already cannot turn there, and -1 to 1 is then from left
+to right for everyone. The paper's way,
 four at random against four, added to samples as they are, stands beside each figure as its control; the protocol tells
 what comes of four against four from the middle too. What is kept is what is read in the middle of the way, and, in
 figures of their own without a goal, what is read off the sample itself, before it was brought there.
@@ -40,10 +41,12 @@ PAIRS = 16  # samples at each end
 PAPERS = 4
 ELSE = 1e6  # apart, those of another category
 POINTS = 7  # from -1 to 1
-REACH = 0.3  # how far a factor, of -1 to 1, is to move each way, by what z tells of it; the pairs lie farther out
+REACH = 0.2  # how far a factor, of -1 to 1, is to move each way, by what z tells of it (in the middle it moves twice
+# as far); the pairs lie farther out
 TRIED = 300  # samples that are moved
 FIRST_TRIED = 20_000  # their first seed: none of them was looked at before
-FARTHEST = 3.0  # ways that a sample may lie from the middle; more is no way along which the factor changes
+FARTHEST = 4.0  # ways that a sample may lie from the middle; more is no way along which the factor changes
+HALVINGS = 6  # of what is left of them, by reading
 LEAST = 0.01  # of a vector, that must be left of it
 END = 0.1  # of the readable samples, that lie at either end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
@@ -186,13 +189,23 @@ def vector(
     return way.astype(np.float32), [shown.seeds[first], shown.seeds[last]]
 
 
-def centred(z: np.ndarray, shown: Shown, factor: str, way: np.ndarray) -> np.ndarray:
-    """Samples [N, z_dim] moved along `way` to where z, linearly, tells the factor's mean."""
+def centred(
+    model: Model, seer: Reader, z: np.ndarray, labels: np.ndarray | None, shown: Shown, factor: str, way: np.ndarray
+) -> np.ndarray:
+    """Samples [N, z_dim] moved along `way` to the factor's mean: to where z, linearly, tells it, and from there by
+    halves to where it is read. One that does not show the factor stays where it did not."""
     told = shown.linear(factor)[0]
     if not told.any():  # all samples look the same way
         return z
     share = (z - shown.z.mean(0)) @ told / (told @ way)
-    return z - np.clip(share, -FARTHEST, FARTHEST)[:, None] * way
+    z = z - np.clip(share, -FARTHEST, FARTHEST)[:, None] * way
+    mean = np.nanmean(shown.read.values[factor][shown.read.confidence > SURE])
+    low, high = np.full(len(z), -FARTHEST), np.full(len(z), FARTHEST)
+    for _ in range(HALVINGS):
+        half = (low + high) / 2
+        seen = seer.read(model.generate((z + half[:, None] * way).astype(np.float32), labels)).values[factor]
+        low, high = np.where(seen >= mean, low, half), np.where(seen < mean, high, half)
+    return z + ((low + high) / 2)[:, None] * way
 
 
 def papers(shown: Shown, factor: str, g: np.random.Generator) -> np.ndarray:
@@ -223,10 +236,10 @@ def _axis(
     way *= REACH / reach if reach > REACH else 1
     g = np.random.default_rng(0)
     z, labels = model.latents(range(FIRST_TRIED, FIRST_TRIED + tried))
-    pictures, ours = _moved(model, seer, centred(z, shown, factor, way), labels, way)
+    pictures, ours = _moved(model, seer, centred(model, seer, z, labels, shown, factor, way), labels, way)
     four = papers(shown, factor, g)
     _, theirs = _moved(model, seer, z, labels, four)
-    _, brought = _moved(model, seer, centred(z, shown, factor, four), labels, four)
+    _, brought = _moved(model, seer, centred(model, seer, z, labels, shown, factor, four), labels, four)
     chance = g.standard_normal(len(way))
     _, random = _moved(model, seer, z, labels, chance * np.linalg.norm(way) / np.linalg.norm(chance))
     protocol = {"pairs": pairs, "among": len(shown.seeds), "points": POINTS, "samples": tried, "beside": "4 against 4"}
