@@ -78,14 +78,17 @@ def train(out: str, recipe: str, seed: int, length: dict[str, Any]) -> dcgan.Mod
 def measure(
     budget: str, recipe: str, length: dict[str, Any], counts: tuple[int, ...], seeds: Sequence[int] = range(3)
 ) -> None:
-    """A row for each seed and number of digits, and one for the mean of all three: all of one recipe. Rows that stand
-    may be another's, which was the best before all were judged; their keys do not say so, but `recipe` does."""
-    if others := [row for row in rows("one-nn") if row["key"].startswith(f"{budget}: ") and row["recipe"] != recipe]:
-        raise SystemExit(
-            f"one_nn.py: {others[0]['key']!r} stands in docs/results/one-nn.json with the recipe "
-            f"{others[0]['recipe']!r}, and {recipe!r} is asked for: they have no mean; take its rows out, and its runs "
-            f"out of {workplace()}, to make them anew"
-        )
+    """A row for each seed and number of digits, and one for the mean of all three: all of one recipe and length. Rows
+    that stand may be another's, which was the best before all were judged; their keys do not say so, but they do."""
+    steps = length["steps"]
+    for row in rows("one-nn"):
+        other = row["recipe"], row.get("steps", steps)
+        if row["key"].startswith(f"{budget}: ") and other != (recipe, steps):
+            raise SystemExit(
+                f"one_nn.py: {row['key']!r} stands in docs/results/one-nn.json with the recipe {other[0]!r} of "
+                f"{other[1]:,} steps, and {recipe!r} of {steps:,} is asked for: they have no mean; take its rows out, "
+                f"and its runs out of {workplace()}, to make them anew"
+            )
     for count in counts:
         told = []
         for seed in seeds:
@@ -103,14 +106,13 @@ def measure(
 
             told.append(
                 record("one-nn", f"{budget}: {count:,}, seed {seed}", compute, recipe=recipe, goal=GOALS.get(count),
-                       command="python benchmarks/one_nn.py", seeds=str(seed))
+                       seeds=str(seed))
             )  # fmt: skip
         if len(told) < 3:
             continue
         mean = statistics.mean(row["value"] for row in told)
         record("one-nn", f"{budget}: {count:,}, mean", lambda mean=mean, count=count: {
-            "value": mean, "ok": mean <= GOALS[count]}, goal=GOALS[count], command="python benchmarks/one_nn.py",
-            seeds="0-2", recipe=recipe)  # fmt: skip
+            "value": mean, "ok": mean <= GOALS[count]}, goal=GOALS[count], seeds="0-2", recipe=recipe)  # fmt: skip
 
 
 def choose() -> None:

@@ -31,7 +31,6 @@ from dcgan import algorithm, feed, planning, run
 from dcgan.data import Stream
 from dcgan.files import write_whole
 from dcgan.metrics import collapse
-from dcgan.use import set_precision
 
 # One ingredient each; then what they make together.
 RECIPES: dict[str, dict[str, Any]] = {
@@ -116,7 +115,7 @@ def seconds_per_step(
     for one in dict.fromkeys((name, "tutorial")):
         p = plan(data, one, steps=1, threads=threads)
         state = algorithm.fresh(p.config)
-        set_precision(p.config, state)
+        algorithm.set_precision(p.config, state)
         stream = Stream(p.dataset, 0)
         loops[one] = algorithm.train(p.config, state, feed.batches(p.config, stream, "cpu"), p.own.loss_of(p.config))
         least[one] = []

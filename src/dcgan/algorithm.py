@@ -179,6 +179,11 @@ def fresh(
     return State(G, D, G_ema, opt_G, opt_D)
 
 
+def set_precision(config: Config, state: State) -> None:
+    for network in (state.G, state.D, state.G_ema):
+        network.precision = config.precision  # type: ignore[assignment]
+
+
 def optimizer(config: Config, lr: float, network: nn.Module) -> torch.optim.Optimizer:
     """Momentum as in 2014, or Adam as in 2015; l2 is added to the gradient, as the authors' code does."""
     if config.optimizer == "sgd":

@@ -15,7 +15,7 @@ from dcgan.config import shown
 from dcgan.layers import Stage
 from dcgan.losses import LOSSES
 from dcgan.planning import Plan
-from dcgan.use import set_precision, statistics_for_use
+from dcgan.use import statistics_for_use
 
 PATIENCE = 8.0  # seconds of measuring, at the most, once two steps are taken
 
@@ -88,7 +88,7 @@ def estimate(plan: Plan) -> Estimate:
     torch.set_num_threads(config.threads)
     try:
         state = algorithm.fresh(config, device)
-        set_precision(config, state)
+        algorithm.set_precision(config, state)
         stream = feed.stream(plan.dataset, config, device)
         steps = session.steps(config, state, feed.batches(config, stream, device), LOSSES[config.loss])
         times = []

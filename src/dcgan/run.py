@@ -1,6 +1,6 @@
-"""Round the loop: from a plan to a run's folder, and on from where it stopped, in one process or in many.
+"""From a plan to a run's folder, and on from where it stopped, in one process or in many.
 
-What is written between the loop's iterations is the Session's. To resume, run the same command again.
+To resume, run the same command again.
 """
 
 import os
@@ -23,7 +23,6 @@ from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.planning import Own, Plan, device, open_pictures
 from dcgan.session import BACK, LAST, Session, steps, together
-from dcgan.use import set_precision
 
 
 def train(plan: Plan, console: Console | None = None) -> int:
@@ -130,7 +129,7 @@ def _start(plan: Plan, device: str) -> tuple[State, float]:
 def _fresh(config: Config, device: str, own: Own) -> State:
     """The State before the first step, ready to be trained with the others."""
     state = algorithm.fresh(config, device, own.networks, own.optimizer)
-    set_precision(config, state)
+    algorithm.set_precision(config, state)
     distributed.average_gradients(state.opt_G, state.opt_D)
     return state
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from dcgan import checkpoint, hub, images, latents, networks
 from dcgan.algorithm import NETWORKS
 from dcgan.checkpoint import Header
+from dcgan.config import Config
 from dcgan.errors import UserError
 from dcgan.folder import Folder
 from dcgan.folding import quickened
@@ -197,6 +198,12 @@ def in_chunks(network: Callable, x: Tensor, y: Tensor | None, device: str) -> Te
         labels = None if y is None else (y[rows] if len(y) else y.new_zeros(CHUNK)).to(device)
         outs.append(network(part, labels)[: len(x) - start])
     return torch.cat(outs)
+
+
+def sample_seeds(config: Config) -> list[int]:
+    """As many as fit a sheet of about 1,000 pixels: 64, or a square number below for large pictures."""
+    side = max(2, min(8, 1024 // max(config.size or (64, 64))))
+    return list(range(side * side))
 
 
 def load(path: Path | str, device: str = "cpu", own_networks: tuple | None = None, last: bool = False) -> Model:

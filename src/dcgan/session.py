@@ -1,4 +1,4 @@
-"""One sitting of a run: the loop's iterations, and what is written between them."""
+"""Round the loop: its iterations, here and in other processes, and what a sitting writes between them."""
 
 import math
 import platform
@@ -37,7 +37,7 @@ from dcgan.errors import UserError
 from dcgan.losses import Loss
 from dcgan.metrics import score
 from dcgan.planning import Plan
-from dcgan.sample import CHUNK, Model
+from dcgan.sample import CHUNK, Model, sample_seeds
 from dcgan.use import statistics_for_use
 
 FRAMES = 120  # at most, in the animation
@@ -369,12 +369,6 @@ def together(progress: Progress, stop: list[int]) -> Progress:
     seen = torch.stack(list(progress)).detach()
     distributed.average([seen])
     return Progress(*seen)
-
-
-def sample_seeds(config: Config) -> list[int]:
-    """As many as fit a sheet of about 1,000 pixels: 64, or a square number below for large pictures."""
-    side = max(2, min(8, 1024 // max(config.size or (64, 64))))
-    return list(range(side * side))
 
 
 def _length(tensors: Iterable[torch.Tensor | None]) -> float:

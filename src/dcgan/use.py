@@ -6,15 +6,10 @@ from contextlib import contextmanager
 import torch
 
 from dcgan import data, feed, latents, networks
-from dcgan.algorithm import State
+from dcgan.algorithm import State, set_precision
 from dcgan.config import Config
 
 FIXED = 1024  # latents and training pictures from which batch norm's statistics for use are computed
-
-
-def set_precision(config: Config, state: State) -> None:
-    for network in (state.G, state.D, state.G_ema):
-        network.precision = config.precision  # type: ignore[assignment]
 
 
 @contextmanager

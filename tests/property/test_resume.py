@@ -65,9 +65,9 @@ def test_resume_at_every_step(variant, tmp_path, monkeypatch):
     """Killed at any step, with what it had written since: as if after the save, before the save, or in between."""
     saves, save = {}, session.Session.save
 
-    def remember(session, *rest):
-        save(session, *rest)
-        saves[session.state.step] = session.folder.last.read_bytes()
+    def remember(sitting, *rest):
+        save(sitting, *rest)
+        saves[sitting.state.step] = sitting.folder.last.read_bytes()
 
     with monkeypatch.context() as patch:
         patch.setattr(session.Session, "save", remember)
@@ -87,11 +87,11 @@ def test_resume_through_recoveries(tmp_path, monkeypatch):
     settings |= {"sample_every": 5, "save_every": 5, "report_every": 5, "width": 8}
     saves, save = [], session.Session.save
 
-    def remember(session, path):
-        save(session, path)
-        if path == session.folder.last:
-            sound = session.folder.sound.read_bytes()
-            saves.append((session.state.step, path.read_bytes(), sound, session.folder.log_file.read_bytes()))
+    def remember(sitting, path):
+        save(sitting, path)
+        if path == sitting.folder.last:
+            sound = sitting.folder.sound.read_bytes()
+            saves.append((sitting.state.step, path.read_bytes(), sound, sitting.folder.log_file.read_bytes()))
 
     with monkeypatch.context() as patch:
         patch.setattr(session.Session, "save", remember)

@@ -248,6 +248,35 @@ def test_the_two_hour_table(monkeypatch):
     assert made["two hours: D above k-means"] == {"value": 0.5, "goal": 0.6, "side": ">", "ok": False}
 
 
+def test_the_rows_of_a_table(monkeypatch, tmp_path):
+    """Each method's figures go into its own row, all labels apart from few; D's row holds its clusters and its goal."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    import features
+
+    made = {}
+
+    def record(figure, key, compute, **about):
+        made[key.removeprefix("small: ")] = row = compute()
+        return row
+
+    sets = {name: data.open(f"numbers:{n}", size=16, seed=n) for name, n in (("cifar10", 200), ("cifar10:test", 50))}
+    monkeypatch.setattr(features, "record", record)
+    monkeypatch.setattr(features, "workplace", lambda: tmp_path)
+    monkeypatch.setattr(features.data, "open", lambda name, size: sets[name])
+    monkeypatch.setattr(features.dcgan, "load", lambda *_, **__: untrained.model(size=(16, 16), width=4))
+    features.measure("small", "m 64", lambda: tmp_path, each=10, centres=5, steps=2, mirror=False)
+    assert list(made) == [*classify.CALLED, "D above k-means"]
+    task = classify.Task.of(untrained.model(size=(16, 16), width=4), *sets.values(), each=10, centres=5, steps=2)
+    for method in classify.CALLED:
+        told = task.right(method)
+        row = made[method]
+        assert (row["value"], row["few labels"]) == (told["all labels"].value, told["10 labels a class"].value)
+        assert row["protocol"] == told["all labels"].protocol
+    assert {"purity of clusters", "mutual information of clusters"} < made["D"].keys()
+    assert made["D"]["ok"] is (made["D"]["value"] >= features.GOAL)
+    assert (tmp_path / "features-small.png").is_file()
+
+
 def test_bad_input(cli, tmp_path, classes):
     run = untrained.write(tmp_path / "run", size=(8, 8)).path
     for words, said in (

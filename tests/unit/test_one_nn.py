@@ -158,7 +158,7 @@ def test_the_mean_is_of_rows_of_one_recipe(bench, tmp_path, monkeypatch):
     stand(bench, tmp_path, [*bench.RECIPES], ["mnist", "dense", "mnist"])
     before = (tmp_path / "one-nn.json").read_text()
     with pytest.raises(
-        SystemExit, match=r"'an hour: 50,000, seed 1' stands in .* with the recipe 'dense', and 'mnist'"
+        SystemExit, match=r"'an hour: 50,000, seed 1' stands in .* the recipe 'dense' of 280 steps, and 'mnist' of 280"
     ):
         bench.seeds()
     assert (tmp_path / "one-nn.json").read_text() == before

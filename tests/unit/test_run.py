@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import dcgan
-from dcgan import checkpoint, files, memory, planning, run, session
+from dcgan import checkpoint, files, memory, planning, run, sample, session
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.errors import UserError
@@ -106,9 +106,9 @@ def test_speed_is_that_of_training_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     for name, slow in (("sample", session.Session.sample), ("save", session.Session.save)):
 
-        def slowly(session, *rest, slow=slow):
+        def slowly(sitting, *rest, slow=slow):
             now[0] += 1000
-            slow(session, *rest)
+            slow(sitting, *rest)
 
         monkeypatch.setattr(session.Session, name, slowly)
     usual = LOSSES["non-saturating"]
@@ -428,7 +428,7 @@ def test_samples_on_the_way_are_what_sample_draws(trained):
 
     drawn = dcgan.load(trained).sample(range(64))
     assert Pixels(images.png(images.grid(drawn))) == Pixels((trained / "samples" / "000030.png").read_bytes())
-    assert session.sample_seeds(Config(size=(512, 512))) == list(range(4))
+    assert sample.sample_seeds(Config(size=(512, 512))) == list(range(4))
 
 
 def test_threads_are_given_back(tmp_path):

@@ -197,11 +197,14 @@ def compute(
         if method not in CALLED:
             raise UserError(f"--methods {method}: there is no such method{suggest(method, CALLED)}")
     task = Task.of(model, train, test, **how)
-    of_D = task.features("D")
-    right = {method: task.right(method, of_D if method == "D" else None) for method in methods}
+    right, of_D = {}, None
+    for method in methods:
+        if method == "D":
+            of_D = task.features("D")
+        right[method] = task.right(method, of_D if method == "D" else None)
     figures = _against({(method, words): one for method, told in right.items() for words, one in told.items()})
     labels = task.judge.labels
-    away, which = cluster(*of_D, task.classes, task.seed)
+    away, which = cluster(*(of_D or task.features("D")), task.classes, task.seed)
     chance = np.random.default_rng(task.seed).permutation(labels)
     counted = task.protocol | {
         "clusters": task.classes,

@@ -130,15 +130,21 @@ class Shown:
         """What z tells of a factor linearly, by readable samples that show it: [values, z_dim] of a category, by
         logistic regression; [1, z_dim] of a continuous factor, by ridge regression."""
         if factor not in self._linear:
-            values = self.read.values[factor]
-            seen = (self.read.confidence > SURE) & (values >= 0 if values.dtype.kind == "i" else ~np.isnan(values))
-            if not seen.any():
-                raise UserError(
-                    f"{factor}: of {len(self.seeds):,} samples none that shows it is surely read; train longer"
-                )
-            z, y = torch.from_numpy(self.z[seen]).double(), torch.from_numpy(values[seen])
+            seen = self._seen(factor)
+            z, y = torch.from_numpy(self.z[seen]).double(), torch.from_numpy(self.read.values[factor][seen])
             self._linear[factor] = (_ridge(z, y) if y.is_floating_point() else _logistic(z, y)).numpy()
         return self._linear[factor]
+
+    def mean(self, factor: str) -> float:
+        """Of a continuous factor, by the same samples."""
+        return float(self.read.values[factor][self._seen(factor)].mean())
+
+    def _seen(self, factor: str) -> np.ndarray:
+        values = self.read.values[factor]
+        seen = (self.read.confidence > SURE) & (values >= 0 if values.dtype.kind == "i" else ~np.isnan(values))
+        if not seen.any():
+            raise UserError(f"{factor}: of {len(self.seeds):,} samples none that shows it is surely read; train longer")
+        return seen
 
     def told(self, without: str, seer: Reader) -> np.ndarray:
         """An orthonormal basis of all that tells, linearly, of the other factors that the reader reads well."""

@@ -10,10 +10,10 @@ Four against four carry eight faces' other traits along. Here sixteen pairs are 
 and glasses, and near each other in z), and what tells of other factors linearly is taken out of their difference. And
 samples are brought to the middle of the vector before they are moved, by what z tells of the factor linearly and then
 by what is read along the vector: a face that looks to the left already cannot turn there, and -1 to 1 is then from left
-to right for everyone. The paper's way,
-four at random against four, added to samples as they are, stands beside each figure as its control; the protocol tells
-what comes of four against four from the middle too. What is kept is what is read in the middle of the way, and, in
-figures of their own without a goal, what is read off the sample itself, before it was brought there.
+to right for everyone. The paper's way, four at random against four, added to samples as they are, stands beside each
+figure as its control; the protocol tells what comes of four against four from the middle too. What is kept is what is
+read in the middle of the way, and, in figures of their own without a goal, what is read off the sample itself, before
+it was brought there.
 
     compute(model, ["turn"])                          # a run on built-in pictures: a reader chooses and sees
     compute(model, left="1,2,3,4", right="5,6,7,8")   # any run: the seeds are named, and nothing is read
@@ -45,8 +45,8 @@ REACH = 0.2  # how far a factor, of -1 to 1, is to move each way, by what z tell
 # as far); the pairs lie farther out
 TRIED = 300  # samples that are moved
 FIRST_TRIED = 20_000  # their first seed: none of them was looked at before
-FARTHEST = 4.0  # ways that a sample may lie from the middle; more is no way along which the factor changes
-HALVINGS = 6  # of what is left of them, by reading
+FARTHEST = 4.0  # ways of REACH that a sample is moved to the middle, by what z tells and again by what is read
+HALVINGS = 6  # of them, by reading: the middle is found to 1/16 of a way
 LEAST = 0.01  # of a vector, that must be left of it
 END = 0.1  # of the readable samples, that lie at either end
 GOAL_RISES, GOAL_KEPT = 0.9, 0.8
@@ -193,19 +193,25 @@ def centred(
     model: Model, seer: Reader, z: np.ndarray, labels: np.ndarray | None, shown: Shown, factor: str, way: np.ndarray
 ) -> np.ndarray:
     """Samples [N, z_dim] moved along `way` to the factor's mean: to where z, linearly, tells it, and from there by
-    halves to where it is read. One that does not show the factor stays where it did not."""
+    halves to where it is read, the nearest of all that were looked at. What does not show the factor lies too far out;
+    a sample that does not show it to begin with is left there."""
     told = shown.linear(factor)[0]
     if not told.any():  # all samples look the same way
         return z
-    share = (z - shown.z.mean(0)) @ told / (told @ way)
-    z = z - np.clip(share, -FARTHEST, FARTHEST)[:, None] * way
-    mean = np.nanmean(shown.read.values[factor][shown.read.confidence > SURE])
-    low, high = np.full(len(z), -FARTHEST), np.full(len(z), FARTHEST)
+    rises = told @ way
+    farthest = FARTHEST * min(1, REACH / abs(rises))  # a longer way is gone along no farther
+    share = (z - shown.z.mean(0)) @ told / rises
+    z = z - np.clip(share, -farthest, farthest)[:, None] * way
+    low, high = np.full(len(z), -farthest), np.full(len(z), farthest)
+    best, nearest = np.zeros(len(z)), np.full(len(z), np.inf)
     for _ in range(HALVINGS):
-        half = (low + high) / 2
-        seen = seer.read(model.generate((z + half[:, None] * way).astype(np.float32), labels)).values[factor]
-        low, high = np.where(seen >= mean, low, half), np.where(seen < mean, high, half)
-    return z + ((low + high) / 2)[:, None] * way
+        at = (low + high) / 2
+        seen = seer.read(model.generate((z + at[:, None] * way).astype(np.float32), labels)).values[factor]
+        off, hidden = np.sign(rises) * (seen - shown.mean(factor)), np.isnan(seen)
+        best, nearest = np.where(abs(off) < nearest, [at, abs(off)], [best, nearest])
+        low = np.where((off < 0) | hidden & (at <= 0), at, low)
+        high = np.where((off >= 0) | hidden & (at >= 0), at, high)
+    return z + best[:, None] * way
 
 
 def papers(shown: Shown, factor: str, g: np.random.Generator) -> np.ndarray:

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dcgan import checkpoint, files, images, sample, session
+from dcgan import checkpoint, files, images, sample
 from dcgan.algorithm import NETWORKS
 from dcgan.checkpoint import Header
 from dcgan.config import COLOURS, Config
@@ -112,7 +112,7 @@ def import_run(paths: Sequence[Path], out: Path | None = None, z: str = "normal"
     with _whole(out) as folder:
         checkpoint.write(folder.last, held, header)
         folder.write(event="import", step=0, origin=header.origin)
-        pictures = sample.load(folder.last).sample(session.sample_seeds(c))
+        pictures = sample.load(folder.last).sample(sample.sample_seeds(c))
         files.write_whole(folder.sample_file(0), images.png(images.grid(pictures)))
         files.write_whole(folder.config_file, c.to_json().encode())
     assert c.size is not None

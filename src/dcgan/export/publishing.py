@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dcgan
-from dcgan import checkpoint, hub, images, sample, session
+from dcgan import checkpoint, hub, images, sample
 from dcgan.config import COLOURS, Config
 from dcgan.errors import UserError
 from dcgan.export.public import kind, public
@@ -81,7 +81,7 @@ def package(model: Model, repo: str, license: str | None = None, measured: str |
         for key, tensor in network.state_dict().items()
     }
     header = dataclasses.replace(model.header, config=c)
-    grid = images.grid(model.sample(session.sample_seeds(c)))
+    grid = images.grid(model.sample(sample.sample_seeds(c)))
     return {
         hub.MODEL: checkpoint.as_bytes(tensors, header),
         "config.json": c.to_json().encode(),
@@ -121,7 +121,7 @@ def card(model: Model, repo: str, license: str | None = None, measured: str | No
 
 {what.name} ({what.source}): pictures of {size}, {colours}{conditional}, drawn from {c.z_dim} numbers each.
 
-![Samples of seeds 0 to {len(session.sample_seeds(c)) - 1}, not chosen](grid.png)
+![Samples of seeds 0 to {len(sample.sample_seeds(c)) - 1}, not chosen](grid.png)
 
 ## Use
 
