@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dcgan import checkpoint, run
+from dcgan import checkpoint, use
 from dcgan.config import PRESETS
 from dcgan.folder import Folder
 
@@ -22,7 +22,7 @@ ASKED = {
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_three_steps(preset, cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "FIXED", 128)  # pictures for the statistics: one batch
+    monkeypatch.setattr(use, "FIXED", 128)  # pictures for the statistics: one batch
     asked = ASKED.get(preset, "faces:48 --width 8").split()
     words = ["--preset", preset, "--steps", 3, "--m", 8, "--threads", 1, "--out", tmp_path / "run"]
     result = cli("train", *asked, *words)
