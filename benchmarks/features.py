@@ -76,7 +76,7 @@ def measure(
             sets = data.open("cifar10", size=32), data.open("cifar10:test", size=32)
             how = {"each": each, "most": most, "centres": centres, "steps": steps, "mirror": mirror}
             if method != "D":
-                told = classify.Task.of(model, *sets, **how).right(method)
+                told = classify.Task(model, *sets, **how).right(method)
                 return _row(*told.values())
             found = classify.compute(model, *sets, methods=["D"], **how)
             write_whole(workplace() / f"features-{budget}.png", classify.figure(found))

@@ -266,7 +266,7 @@ def test_the_rows_of_a_table(monkeypatch, tmp_path):
     monkeypatch.setattr(features.dcgan, "load", lambda *_, **__: untrained.model(size=(16, 16), width=4))
     features.measure("small", "m 64", lambda: tmp_path, each=10, centres=5, steps=2, mirror=False)
     assert list(made) == [*classify.CALLED, "D above k-means"]
-    task = classify.Task.of(untrained.model(size=(16, 16), width=4), *sets.values(), each=10, centres=5, steps=2)
+    task = classify.Task(untrained.model(size=(16, 16), width=4), *sets.values(), each=10, centres=5, steps=2)
     for method in classify.CALLED:
         told = task.right(method)
         row = made[method]

@@ -18,8 +18,8 @@ CIFAR-10 do not reach), and near or above the supervised network where labels ar
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -79,79 +79,76 @@ class Labelled:
         return np.sort(np.concatenate([random.permutation(rows)[:each] for rows in kinds]))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Task:
     """What every method is given: pictures with their classes to learn from, others to be judged by, and how much."""
 
     model: Model
-    learn: Labelled
-    judge: Labelled
-    few: np.ndarray | None  # rows of `learn`, `each` a class; None where that is all of them
-    classes: int
-    protocol: dict[str, Any]
-    each: int
-    centres: int
-    steps: int
-    mirror: bool
-    seed: int
-    console: Console
+    train: data.Dataset
+    test: data.Dataset
+    _: KW_ONLY
+    each: int = EACH  # labels of a class, where they are few
+    most: int | None = None  # pictures of either set
+    centres: int = CENTRES
+    steps: int = STEPS
+    mirror: bool = False
+    seed: int = 0
+    console: Console | None = None
 
-    @classmethod
-    def of(
-        cls,
-        model: Model,
-        train: data.Dataset,
-        test: data.Dataset,
-        *,
-        each: int = EACH,
-        most: int | None = None,
-        centres: int = CENTRES,
-        steps: int = STEPS,
-        mirror: bool = False,
-        seed: int = 0,
-        console: Console | None = None,
-    ) -> "Task":
-        """`most`: of so many pictures of either set; `each`: labels a class, where they are few."""
-        classes = pictures.labelled(train)
+    def __post_init__(self) -> None:
+        train, test = self.train, self.test
+        classes = self.classes
         if test.labels is None or test.classes != train.classes:
             raise UserError(
                 f"--test {test.name}: its classes are not those of {train.name}; name pictures with the same"
             )
-        if model.config.conditional:
+        if self.model.config.conditional:
             raise UserError(
-                f"{result.subject(model)}: its D is told the class, so its features know it; use a run without classes"
+                f"{result.subject(self.model)}: its D is told the class, so its features know it; use a run without "
+                "classes"
             )
-        learn, judge = Labelled.of(train, most, seed), Labelled.of(test, most, seed)
-        count, unseen = len(learn.labels), len(judge.labels)
+        count = len(self.learn.labels)
         if count < 10 * classes:
             raise UserError(f"{train.name}: {count} pictures of {classes} classes; {10 * classes} are needed")
-        few = learn.few(each, seed)
-        return cls(
-            model=model,
-            learn=learn,
-            judge=judge,
-            few=few if len(few) < count else None,
-            classes=classes,
-            protocol={"train": f"{count:,} of {train.name}", "test": f"{unseen:,} of {test.name}"}
-            | ({"views": "each picture and its mirror image"} if mirror else {}),
-            each=each,
-            centres=centres,
-            steps=steps,
-            mirror=mirror,
-            seed=seed,
-            console=console or Console(quiet=True),
-        )
+
+    @cached_property
+    def learn(self) -> Labelled:
+        return Labelled.of(self.train, self.most, self.seed)
+
+    @cached_property
+    def judge(self) -> Labelled:
+        return Labelled.of(self.test, self.most, self.seed)
+
+    @cached_property
+    def few(self) -> np.ndarray | None:
+        """Rows of `learn`, `each` a class; None where that is all of them."""
+        rows = self.learn.few(self.each, self.seed)
+        return rows if len(rows) < len(self.learn.labels) else None
+
+    @property
+    def classes(self) -> int:
+        return pictures.labelled(self.train)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        sets = {"train": (self.learn, self.train), "test": (self.judge, self.test)}
+        about = {name: f"{len(held.labels):,} of {dataset.name}" for name, (held, dataset) in sets.items()}
+        return about | ({"views": "each picture and its mirror image"} if self.mirror else {})
+
+    def say(self, method: str) -> None:
+        if self.console:
+            self.console.say(f"{CALLED[method]} ...")
 
     def features(self, method: str) -> tuple[Tensor, Tensor]:
         """Of the pictures to learn from, and of those to judge by: float32 [N, features]."""
-        self.console.say(f"{CALLED[method]} ...")
+        self.say(method)
         of = _extractor(method, self.model, self.learn.pictures, self.centres, self.mirror, self.seed)
         return of(self.learn.pictures), of(self.judge.pictures)
 
     def right(self, method: str, features: tuple[Tensor, Tensor] | None = None) -> dict[str, Figure]:
         """What a method gets right of the pictures to judge by: with all labels, and with few of each class."""
         if method in ("cnn", "pooling"):
-            self.console.say(f"{CALLED[method]} ...")
+            self.say(method)
             read, about = partial(self._supervised, method == "pooling"), {"minibatch": supervised.BATCH}
         else:
             x, unseen = features or self.features(method)
@@ -192,11 +189,11 @@ def compute(
     methods: Sequence[str] = tuple(CALLED),
     **how: Any,
 ) -> Result:
-    """What each method gets right, and the clusters of D's features; `how` is Task.of's."""
+    """What each method gets right, and the clusters of D's features; `how` is Task's."""
     for method in methods:
         if method not in CALLED:
             raise UserError(f"--methods {method}: there is no such method{suggest(method, CALLED)}")
-    task = Task.of(model, train, test, **how)
+    task = Task(model, train, test, **how)
     right, of_D = {}, None
     for method in methods:
         if method == "D":

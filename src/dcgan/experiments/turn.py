@@ -198,7 +198,7 @@ def centred(
     told = shown.linear(factor)[0]
     if not told.any():  # all samples look the same way
         return z
-    rises = told @ way
+    rises, mean = told @ way, shown.mean(factor)
     farthest = FARTHEST * min(1, REACH / abs(rises))  # a longer way is gone along no farther
     share = (z - shown.z.mean(0)) @ told / rises
     z = z - np.clip(share, -farthest, farthest)[:, None] * way
@@ -207,7 +207,7 @@ def centred(
     for _ in range(HALVINGS):
         at = (low + high) / 2
         seen = seer.read(model.generate((z + at[:, None] * way).astype(np.float32), labels)).values[factor]
-        off, hidden = np.sign(rises) * (seen - shown.mean(factor)), np.isnan(seen)
+        off, hidden = np.sign(rises) * (seen - mean), np.isnan(seen)
         best, nearest = np.where(abs(off) < nearest, [at, abs(off)], [best, nearest])
         low = np.where((off < 0) | hidden & (at <= 0), at, low)
         high = np.where((off >= 0) | hidden & (at >= 0), at, high)
