@@ -23,6 +23,7 @@ FIGURES = (
     "one_nn",
     "vae",
     "recipe",
+    "guidelines",
     "stability",
     "small_data",
     "time_to_quality",

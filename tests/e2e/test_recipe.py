@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dcgan.metrics import score, truth
+from dcgan.experiments.guidelines import BROKEN, KEPT
+from dcgan.metrics import collapse, score, truth
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"size": 8, "width": 4, "m": 8, "precision": "float32"}
@@ -113,12 +114,62 @@ def test_the_finals_page(benches):
         assert recipe.page([], held).strip().endswith(f"{told} (so far 1 of 3 seeds).")
 
 
-def test_the_page_in_docs_is_that_of_the_rows(monkeypatch):
+def test_the_pages_in_docs_are_those_of_the_rows(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import guidelines
     import recipe
 
     page = recipe.page(*(recipe.rows(stage) for stage in ("screen", "final", "look")))
     assert (ROOT / "docs" / "recipe.md").read_text() == page
+    assert (ROOT / "docs" / "guidelines.md").read_text() == guidelines.page(guidelines.rows("guidelines"))
+
+
+@pytest.mark.slow
+def test_guidelines(benches, tmp_path, monkeypatch):
+    """A row a run, going on, and when all are there the page with its picture."""
+    import guidelines
+
+    monkeypatch.setattr(guidelines, "ROOT", tmp_path)
+    monkeypatch.setattr(guidelines, "DATA", "faces:64")
+    monkeypatch.setattr(guidelines, "COUNT", 20)
+    monkeypatch.setattr(guidelines, "SEEDS", 1)
+    monkeypatch.setattr(guidelines, "SETTINGS", {"steps": 2, "threads": 1, **TINY})
+    monkeypatch.setattr(collapse, "extractor", lambda data: "lite0")  # to teach a reader takes a minute
+    monkeypatch.setattr(guidelines.guidelines, "RULES", {KEPT: {}, "no batch norm": BROKEN["no batch norm"]})
+    monkeypatch.setattr(guidelines, "RULES", guidelines.guidelines.RULES)
+    guidelines.main(["no batch norm"])
+    page = (tmp_path / "docs" / "guidelines.md").read_text()
+    assert "| no batch norm | `norm_G none`, `norm_D none` |" in page
+    assert "1 of 2 runs are to come" in page
+    guidelines.main()
+    found = rows(tmp_path, "guidelines")
+    assert [(row["rule"], row["seed"], row["steps"]) for row in found] == [("no batch norm", 0, 2), (KEPT, 0, 2)]
+    assert (tmp_path / "docs" / guidelines.PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert guidelines.PICTURE in (tmp_path / "docs" / "guidelines.md").read_text()
+    with pytest.raises(SystemExit, match="there is no rule 'no norm'"):
+        guidelines.main(["no norm"])
+
+
+def test_the_guidelines_page(benches):
+    """The best first; one that diverged last; better is what is better by more than a tie."""
+    import guidelines
+
+    def row(rule, seed, value):
+        about = {"recall": 0.5, "diversity": 1.0, "collapsed": value is None, "findings": []}
+        return {"rule": rule, "seed": seed, "value": value, "steps": 9, **about}
+
+    held = [row(rule, seed, 100.0 + seed) for rule in guidelines.RULES for seed in range(2)]
+    assert "none is better than the full set" in guidelines.page(held)
+    for one in held:
+        if one["rule"] == "sigmoid for tanh":
+            one["value"] = 90.0
+        if (one["rule"], one["seed"]) == ("no batch norm", 1):
+            one["value"] = None
+    page = guidelines.page(held)
+    assert "(1.05 times its score): better are: sigmoid for tanh." in page
+    lines = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    assert lines[0].startswith("| sigmoid for tanh | `output sigmoid` | 90.0 | 0.90 | 90.0; 90.0 | 9; 9 |")
+    assert lines[-1].startswith("| no batch norm | `norm_G none`, `norm_D none` | diverged | inf | 100.0; diverged |")
 
 
 @pytest.mark.slow

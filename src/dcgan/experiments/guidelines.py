@@ -132,13 +132,11 @@ def compute(
     if count < FEW:
         raise UserError(f"--count {count}: nothing can be told from so few; ask for {FEW} or more")
     rules = [rule for rule in RULES if rule == KEPT or not only or rule in only]
-    common = {"size": SIZE} | dict(length or {"minutes": MINUTES}) | dict(settings or {})
+    common = dict(length or {"minutes": MINUTES}) | dict(settings or {})
     plans = [
-        (rule, seed, _plan(data, where, common | RULES[rule] | {"seed": seed}, rule, seed, console))
-        for rule in rules
-        for seed in range(seeds)
+        (rule, seed, planned(data, where, rule, seed, common, console)) for rule in rules for seed in range(seeds)
     ]  # all are checked before the first is trained
-    runs = [_judged(rule, seed, plan, count, console) for rule, seed, plan in plans]
+    runs = [judged(rule, seed, plan, count, console) for rule, seed, plan in plans]
     config, dataset = plans[0][2].config, plans[0][2].dataset
     long = f"{config.steps:,} steps" if config.steps else f"{config.minutes:g} minutes"
     subject = f"{dataset.name}, {show_size(dataset.size)} px, {long}, seeds 0-{seeds - 1}, preset {config.preset}"
@@ -148,14 +146,15 @@ def compute(
     )
 
 
-def _plan(data: str, where: Path, settings: dict[str, Any], rule: str, seed: int, console: Console) -> Plan:
+def planned(data: str, where: Path, rule: str, seed: int, settings: Mapping[str, Any], console: Console) -> Plan:
+    """Of one run; `settings` as in compute, with its length."""
     slug = "".join(letter if letter.isalnum() else "-" for letter in rule.lower()).replace("--", "-")
-    settings = dict(settings)
+    settings = {"size": SIZE, **settings, **RULES[rule], "seed": seed}
     preset = settings.pop("preset", None)
     return planning.plan(data, out=where / f"{slug}-{seed}", preset=preset, settings=settings, console=console)
 
 
-def _judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> Judged:
+def judged(rule: str, seed: int, plan: Plan, count: int, console: Console) -> Judged:
     """Train it and judge it, or read what was found when that was done."""
     kept = plan.folder.path / "judged.json"
     found: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
