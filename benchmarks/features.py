@@ -21,10 +21,12 @@ import torch
 from record import chosen, record, workplace
 
 import dcgan
-from dcgan import data
+from dcgan import algorithm, data
+from dcgan.checkpoint import Header
 from dcgan.experiments import classify
 from dcgan.files import write_whole
 from dcgan.metrics.result import Figure
+from dcgan.sample import Model
 
 GOAL = 0.76  # of D's features, from two hours of two cores
 PAPER = {
@@ -33,6 +35,7 @@ PAPER = {
 }
 MINUTES = {"choice": 5, "two hours": 120}
 SEED = 0
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 VIEWS = (False, True)  # as the paper has it, and with mirrored pictures
 SUPERVISED = 20_000  # minibatches of 64 of the networks that learn with labels: 25.6 passes over 50,000 pictures
 
@@ -64,20 +67,21 @@ def trained(stage: str, name: str, threads: int, pictures: str = "cifar10") -> P
 
 def measure(
     budget: str, name: str, train: Callable[[], Path], *, each: int, centres: int, most: int | None = None,
-    steps: int, mirror: bool, methods: tuple[str, ...] = tuple(classify.CALLED),
+    steps: int, mirror: bool, methods: tuple[str, ...] = tuple(classify.CALLED), **settings: Any,
 ) -> None:  # fmt: skip
-    """A row for each method, and one that holds D's features against k-means; the picture of D's clusters."""
+    """A row for each method, and one that holds D's features against k-means; the picture of D's clusters. `settings`:
+    of the run that `train` leads to, beside its recipe's."""
     budget += ", mirrored" if mirror else ""
     made = {}
     for method in methods:
 
         def compute(method: str = method) -> dict[str, Any]:
-            model = dcgan.load(train(), device="cuda" if torch.cuda.is_available() else "cpu", last=True)
             sets = data.open("cifar10", size=32), data.open("cifar10:test", size=32)
             how = {"each": each, "most": most, "centres": centres, "steps": steps, "mirror": mirror}
             if method != "D":
-                told = classify.Task(model, *sets, **how).right(method)
+                told = classify.Task(untrained(name, **settings), *sets, **how).right(method)
                 return _row(*told.values())
+            model = dcgan.load(train(), device=DEVICE, last=True)
             found = classify.compute(model, *sets, methods=["D"], **how)
             write_whole(workplace() / f"features-{budget}.png", classify.figure(found))
             *told, pure, shared = found.figures
@@ -103,6 +107,13 @@ def measure(
             lambda: {"value": own, "goal": other, "side": ">", "ok": own > other},
             **about,
         )
+
+
+def untrained(name: str, **settings: Any) -> Model:
+    """What the other methods ask of a run: its settings. So their rows need no D of two hours."""
+    config = recipe.plan("cifar10", f"features, {name}", **settings).config
+    state = algorithm.fresh(config)
+    return Model(Header(config, 0), state.G, state.D, None, DEVICE)
 
 
 def _row(all_: Figure, few: Figure | None = None) -> dict[str, Any]:

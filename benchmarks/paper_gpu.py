@@ -30,7 +30,9 @@ def main(names: list[str]) -> None:
         sys.exit(f"paper_gpu: there is no {unknown[0]!r}; there are: features, one-nn")
     if not names or "features" in names:
         for mirror in features.VIEWS:
-            features.measure("a GPU's hour", "m 64", an_hour, each=400, centres=4800, steps=20_000, mirror=mirror)
+            features.measure(
+                "a GPU's hour", "m 64", an_hour, each=400, centres=4800, steps=20_000, mirror=mirror, **FEATURES
+            )
     if not names or "one-nn" in names:
         one_nn.measure("the preset's length", "mnist", DIGITS, (50_000, 1_000_000, 10_000_000))
 
