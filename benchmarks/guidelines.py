@@ -4,34 +4,39 @@
     python benchmarks/guidelines.py "no batch norm" ...      these alone: two such can go on side by side
     python benchmarks/guidelines.py write                    docs/guidelines.md alone, from the rows that stand
 
-`dcgan guidelines faces --threads 1`, a row a run: five minutes of one core by the wall's clock, so no more than one may
-go on beside it on two cores. The picture of all of them is drawn when none is missing.
+`dcgan guidelines faces --threads 1`, a row a run. Equal time is five minutes of one core: speeds are measured in turns
+with the full set by the processor's own clock, as recipe.py does, and a run gets as many steps as fit, so it may go on
+beside other work. The picture of all of them is drawn when none is missing.
 """
 
+import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+import recipe
 from record import ROOT, record, rows, workplace
 
 from dcgan.config import Config
 from dcgan.console import Console
 from dcgan.experiments import guidelines
-from dcgan.experiments.guidelines import COUNT, KEPT, MINUTES, RULES, SEEDS, SIZE, TIE
+from dcgan.experiments.guidelines import COUNT, KEPT, MINUTES, RULES, SEEDS, SIZE, TIE, Judged, Result
 from dcgan.files import write_whole
 from dcgan.metrics import collapse
+from dcgan.planning import Plan
 
 DATA = "faces"
-SETTINGS = {"minutes": MINUTES, "threads": 1}
+THREADS = 1
+QUIET = Console(quiet=True)
 PICTURE = "images/paper/guidelines.png"
 PROTOCOL = f"FID (lite0) of {COUNT:,} samples of the last checkpoint against as many training pictures; lower is better"
 ABOUT = f"""# The guidelines, each broken in turn
 
 Made by `python benchmarks/guidelines.py` from `docs/results/guidelines.json`. The paper (section 3) gives its rules as
 what made training stable, and shows no run without them. Here each is broken alone, in `--preset {Config().preset}`:
-`{DATA}` at {SIZE} px, {MINUTES:g} minutes of one core each, seeds 0 to {SEEDS - 1}. Of your own pictures:
-`dcgan guidelines photos/`.
+`{DATA}` at {SIZE} px, as many steps as {MINUTES:g} minutes of one core allow (`docs/results/guidelines-speed.json`),
+seeds 0 to {SEEDS - 1}. Of your own pictures: `dcgan guidelines photos/`.
 
 {PROTOCOL}. Collapsed: diversity below
 {collapse.LEAST_DIVERSITY:g} of the data's, or a reader's recall below {collapse.LEAST_RECALL:g}. Of two seeds, 0 and 1
@@ -51,60 +56,81 @@ def main(words: Sequence[str] = ()) -> None:
         for seed in range(SEEDS):
             trial(rule, seed)
     if not words:
-        found = guidelines.compute(DATA, runs(), length=SETTINGS, seeds=SEEDS)
-        write_whole(ROOT / "docs" / PICTURE, guidelines.figure(found))
+        write_whole(ROOT / "docs" / PICTURE, picture())
     write_whole(ROOT / "docs" / "guidelines.md", page(rows("guidelines")).encode())
-
-
-def runs() -> Path:
-    return workplace() / f"guidelines-{DATA}"
 
 
 def trial(rule: str, seed: int) -> None:
     def measure() -> dict[str, Any]:
-        console = Console(quiet=True)
-        plan = guidelines.planned(DATA, runs(), rule, seed, SETTINGS, console)
-        found = guidelines.judged(rule, seed, plan, COUNT, console).as_json()
+        found = guidelines.judged(rule, seed, planned(rule, seed, steps(rule)), COUNT, QUIET).as_json()
         return {"value": found.pop("fid")} | found
 
-    about = {"data": DATA, **SETTINGS, "protocol": PROTOCOL, "command": "python benchmarks/guidelines.py"}
-    record("guidelines", f"{DATA}: {rule}, seed {seed}", measure, **about)
+    about = {"data": DATA, "minutes": MINUTES, "threads": THREADS, "protocol": PROTOCOL}
+    record("guidelines", f"{DATA}: {rule}, seed {seed}", measure, command="python benchmarks/guidelines.py", **about)
+
+
+def planned(rule: str, seed: int, steps: int) -> Plan:
+    settings = {"steps": steps, "threads": THREADS}
+    return guidelines.planned(DATA, workplace() / f"guidelines-{DATA}", rule, seed, settings, QUIET)
+
+
+def steps(rule: str) -> int:
+    return max(1, round(60 * MINUTES / speed(KEPT)["core_seconds_per_step"] * speed(rule)["value"]))
+
+
+def picture() -> bytes:
+    runs = [
+        guidelines.judged(rule, seed, planned(rule, seed, steps(rule)), COUNT, QUIET)
+        for rule in RULES
+        for seed in range(SEEDS)
+    ]
+    subject = f"{DATA}, {SIZE} px, {MINUTES:g} minutes of one core, seeds 0-{SEEDS - 1}"
+    return guidelines.figure(Result(subject=subject, found=guidelines.verdict(runs), figures=[], runs=runs))
+
+
+def speed(rule: str) -> dict[str, Any]:
+    def measure() -> dict[str, Any]:
+        found = recipe.seconds_per_step({one: planned(one, 0, 1) for one in (rule, KEPT)}, THREADS)
+        return {"value": found[KEPT] / found[rule], "core_seconds_per_step": found[rule]}
+
+    return record("guidelines-speed", f"{DATA}: {rule}", measure, protocol="steps of the full set's time, in turns")
 
 
 def page(found: Sequence[dict]) -> str:
-    groups = {rule: [row for row in found if row["rule"] == rule] for rule in RULES}
-    means = {rule: _mean(group) for rule, group in groups.items() if group}
+    runs = sorted((_judged(row) for row in found), key=lambda one: one.seed)
+    scores = guidelines.means(runs)
     lines = []
-    for rule in sorted(means, key=lambda rule: means[rule]):
-        group = sorted(groups[rule], key=lambda row: row["seed"])
+    for rule, value in scores.items():
+        group = [one for one in runs if one.rule == rule]
         cells = [
             rule,
-            ", ".join(f"`{name} {value}`" for name, value in RULES[rule].items()) or "-",
-            _shown(means[rule]),
-            f"{means[rule] / means[KEPT]:.2f}" if KEPT in means else "",
-            "; ".join(_shown(_mean([row])) for row in group),
-            "; ".join(f"{row['steps']:,}" for row in group),
-            "; ".join(f"{row['recall']:.2f}" for row in group),
-            "; ".join(f"{row['diversity']:.2f}" for row in group),
-            "; ".join("yes" if row["collapsed"] else "no" for row in group),
-            ", ".join(sorted({name for row in group for name in row["findings"]})) or "-",
+            ", ".join(f"`{name} {setting}`" for name, setting in RULES[rule].items()) or "-",
+            _shown(value),
+            f"{value / scores[KEPT]:.2f}" if KEPT in scores else "",
+            "; ".join(_shown(one.fid) for one in group),
+            f"{group[0].steps:,}",
+            "; ".join(f"{one.recall:.2f}" for one in group),
+            "; ".join(f"{one.diversity:.2f}" for one in group),
+            "; ".join("yes" if one.collapsed else "no" for one in group),
+            ", ".join(sorted({name for one in group for name in one.findings})) or "-",
         ]
         lines.append("| " + " | ".join(cells) + " |\n")
-    if missing := len(RULES) * SEEDS - len(found):
+    if missing := len(RULES) * SEEDS - len(runs):
         return ABOUT + "".join(lines) + f"\n{missing} of {len(RULES) * SEEDS} runs are to come.\n"
-    better = [rule for rule, mean in means.items() if mean * TIE < means[KEPT]]
-    told = f"better are: {', '.join(better)}" if better else "none is better than the full set"
     drawn = f"![Eight samples of each run, the best rule first]({PICTURE})"
-    return ABOUT + "".join(lines) + f"\nBy more than a tie ({TIE:g} times its score): {told}.\n\n{drawn}\n"
+    told = guidelines.verdict(runs)
+    return ABOUT + "".join(lines) + f"\n{told[0].upper()}{told[1:]} (better: by more than {TIE:g} times).\n\n{drawn}\n"
 
 
-def _mean(group: Sequence[dict]) -> float:
-    """Infinite where one diverged."""
-    return sum(float("inf") if row["value"] is None else row["value"] for row in group) / len(group)
+def _judged(row: dict) -> Judged:
+    """Without its pictures."""
+    fid = math.inf if row["value"] is None else row["value"]
+    kept = {name: row[name] for name in ("rule", "seed", "steps", "kid", "recall", "diversity", "by", "findings")}
+    return Judged(**kept, fid=fid, pictures=np.zeros(0))
 
 
 def _shown(value: float) -> str:
-    return "diverged" if value == float("inf") else f"{value:.1f}"
+    return f"{value:.1f}" if math.isfinite(value) else "diverged"
 
 
 if __name__ == "__main__":

@@ -106,41 +106,41 @@ def plan(data: str, name: str, out: Any = None, **more: Any) -> planning.Plan:
 
 
 def seconds_per_step(
-    data: str, name: str, threads: int, clock: Callable[[], float] = time.process_time, turn: float = 0.0
+    plans: dict[str, planning.Plan], threads: int, clock: Callable[[], float] = time.process_time, turn: float = 0.0
 ) -> dict[str, float]:
-    """Of this recipe and of `tutorial`, the least of several turns of so many seconds; core-seconds unless by another
-    clock."""
+    """Of each, the least of several turns of so many seconds; core-seconds unless by another clock."""
     loops: dict[str, Iterator[algorithm.Progress]] = {}
-    least: dict[str, list[float]] = {}
-    for one in dict.fromkeys((name, "tutorial")):
-        p = plan(data, one, steps=1, threads=threads)
+    for name, p in plans.items():
         state = algorithm.fresh(p.config)
         algorithm.set_precision(p.config, state)
         stream = Stream(p.dataset, 0)
-        loops[one] = algorithm.train(p.config, state, feed.batches(p.config, stream, "cpu"), p.own.loss_of(p.config))
-        least[one] = []
+        loops[name] = algorithm.train(p.config, state, feed.batches(p.config, stream, "cpu"), p.own.loss_of(p.config))
+    times: dict[str, list[float]] = {name: [] for name in plans}
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         for _ in range(ROUNDS):
-            for one, loop in loops.items():
-                block = max(
-                    BLOCK, (RECIPES | OTHERS)[one].get("penalty_every", 1)
-                )  # a lazy one is met as often as ever
+            for name, loop in loops.items():
+                block = max(BLOCK, plans[name].config.penalty_every)  # a lazy one is met as often as ever
                 began, count = clock(), 0
                 while not count or clock() - began < turn:
                     for progress in itertools.islice(loop, block):
                         float(progress.loss_G)
                     count += block
-                least[one].append((clock() - began) / count)
+                times[name].append((clock() - began) / count)
     finally:
         torch.set_num_threads(before)
-    return {one: min(times[1:]) for one, times in least.items()}
+    return {name: min(kept[1:]) for name, kept in times.items()}
+
+
+def beside_tutorial(data: str, name: str, threads: int, *how: Any) -> dict[str, float]:
+    plans = {one: plan(data, one, steps=1, threads=threads) for one in (name, "tutorial")}
+    return seconds_per_step(plans, threads, *how)
 
 
 def speed(data: str, name: str, threads: int) -> dict[str, Any]:
     def measure() -> dict[str, Any]:
-        found = seconds_per_step(data, name, threads)
+        found = beside_tutorial(data, name, threads)
         return {"value": found["tutorial"] / found[name], "core_seconds_per_step": found["tutorial"]}
 
     return record("recipe-speed", f"{data}, {name}", measure, protocol="steps of `tutorial`'s time, in turns with it")
@@ -150,7 +150,7 @@ def quiet_speed(data: str, name: str) -> dict[str, Any]:
     """By the wall's clock, with all cores, while nothing else runs."""
 
     def measure() -> dict[str, Any]:
-        found = seconds_per_step(data, name, CORES, time.perf_counter, TURN)
+        found = beside_tutorial(data, name, CORES, time.perf_counter, TURN)
         return {"value": found["tutorial"] / found[name], "seconds_per_step": found[name]}
 
     protocol = f"steps of `tutorial`'s time, in turns with it: {CORES} threads on quiet cores, the wall's clock"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dcgan.experiments.guidelines import BROKEN, KEPT
+from dcgan.folder import Folder
 from dcgan.metrics import score, truth
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +82,7 @@ def test_speed_is_measured_in_turns(benches):
     """The same network is as fast as itself; one that takes twice the pictures takes longer."""
     recipe = benches["recipe"]
     recipe.RECIPES["twice"] = {"m": 64, "size": 16, "width": 16}
-    least = recipe.seconds_per_step("faces:64", "twice", 1)
+    least = recipe.beside_tutorial("faces:64", "twice", 1)
     assert least["twice"] > 1.5 * least["tutorial"] > 0
 
 
@@ -126,16 +127,22 @@ def test_the_pages_in_docs_are_those_of_the_rows(monkeypatch):
 
 @pytest.mark.slow
 def test_guidelines(benches, tmp_path, monkeypatch):
-    """A row a run, going on, and when all are there the page with its picture."""
+    """A row a run of equal time, going on, and when all are there the page with its picture."""
     import guidelines
 
     monkeypatch.setattr(guidelines, "ROOT", tmp_path)
     monkeypatch.setattr(guidelines, "DATA", "faces:64")
     monkeypatch.setattr(guidelines, "COUNT", 20)
     monkeypatch.setattr(guidelines, "SEEDS", 1)
-    monkeypatch.setattr(guidelines, "SETTINGS", {"steps": 2, "threads": 1, **TINY})
-    judged = {"fid": 90.0, "kid": 0.1, "recall": 0.5, "diversity": 1.0, "by": "reader", "findings": [], "steps": 2}
-    monkeypatch.setattr(guidelines.guidelines, "judge", lambda *_, **__: judged)  # that is another test's
+    monkeypatch.setattr(guidelines, "MINUTES", 2 / 60)
+    times = {"no batch norm": 0.5, KEPT: 1.0}
+    monkeypatch.setattr(benches["recipe"], "seconds_per_step", lambda plans, _: {one: times[one] for one in plans})
+    planned = guidelines.guidelines.planned
+    tiny = lambda *told: planned(*told[:-2], told[-2] | TINY, told[-1])  # noqa: E731
+    monkeypatch.setattr(guidelines.guidelines, "planned", tiny)
+    judged = {"fid": 90.0, "kid": 0.1, "recall": 0.5, "diversity": 1.0, "by": "reader", "findings": []}
+    judge = lambda run, *_, **__: judged | {"steps": Folder(run).header().step}  # noqa: E731
+    monkeypatch.setattr(guidelines.guidelines, "judge", judge)  # that is another test's
     monkeypatch.setattr(guidelines.guidelines, "RULES", {KEPT: {}, "no batch norm": BROKEN["no batch norm"]})
     monkeypatch.setattr(guidelines, "RULES", guidelines.guidelines.RULES)
     guidelines.main(["no batch norm"])
@@ -144,7 +151,7 @@ def test_guidelines(benches, tmp_path, monkeypatch):
     assert "1 of 2 runs are to come" in page
     guidelines.main()
     found = rows(tmp_path, "guidelines")
-    assert [(row["rule"], row["seed"], row["steps"]) for row in found] == [("no batch norm", 0, 2), (KEPT, 0, 2)]
+    assert [(row["rule"], row["seed"], row["steps"]) for row in found] == [("no batch norm", 0, 4), (KEPT, 0, 2)]
     assert (tmp_path / "docs" / guidelines.PICTURE).read_bytes().startswith(b"\x89PNG")
     assert guidelines.PICTURE in (tmp_path / "docs" / "guidelines.md").read_text()
     with pytest.raises(SystemExit, match="there is no rule 'no norm'"):
@@ -156,20 +163,20 @@ def test_the_guidelines_page(benches):
     import guidelines
 
     def row(rule, seed, value):
-        about = {"recall": 0.5, "diversity": 1.0, "collapsed": value is None, "findings": []}
+        about = {"recall": 0.5, "diversity": 1.0, "kid": 0.1, "by": "reader", "findings": []}
         return {"rule": rule, "seed": seed, "value": value, "steps": 9, **about}
 
     held = [row(rule, seed, 100.0 + seed) for rule in guidelines.RULES for seed in range(2)]
-    assert "none is better than the full set" in guidelines.page(held)
+    assert "The full set scores 100.5, and none of 13 broken ones is better;" in guidelines.page(held)
     for one in held:
         if one["rule"] == "sigmoid for tanh":
             one["value"] = 90.0
         if (one["rule"], one["seed"]) == ("no batch norm", 1):
             one["value"] = None
     page = guidelines.page(held)
-    assert "(1.05 times its score): better are: sigmoid for tanh." in page
+    assert "The full set scores 100.5, and better are sigmoid for tanh (90.0); the worst is no batch norm" in page
     lines = [line for line in page.splitlines() if line.startswith("| ")][1:]
-    assert lines[0].startswith("| sigmoid for tanh | `output sigmoid` | 90.0 | 0.90 | 90.0; 90.0 | 9; 9 |")
+    assert lines[0].startswith("| sigmoid for tanh | `output sigmoid` | 90.0 | 0.90 | 90.0; 90.0 | 9 |")
     assert lines[-1].startswith("| no batch norm | `norm_G none`, `norm_D none` | diverged | inf | 100.0; diverged |")
 
 

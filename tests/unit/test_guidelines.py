@@ -89,7 +89,7 @@ def diverged(rule, seed=0):
 
 def told(*runs):
     protocol = {"measure": "FID"}
-    return guidelines._found(runs), {one.name: one for one in guidelines._figures(runs, protocol, "0-1")}
+    return guidelines.verdict(runs), {one.name: one for one in guidelines._figures(runs, protocol, "0-1")}
 
 
 def test_what_it_says():

@@ -142,7 +142,7 @@ def compute(
     subject = f"{dataset.name}, {show_size(dataset.size)} px, {long}, seeds 0-{seeds - 1}, preset {config.preset}"
     protocol = {"measure": "FID (lite0), mean over seeds", "samples": count, "length": long, "preset": config.preset}
     return Result(
-        subject=subject, found=_found(runs), figures=list(_figures(runs, protocol, f"0-{seeds - 1}")), runs=runs
+        subject=subject, found=verdict(runs), figures=list(_figures(runs, protocol, f"0-{seeds - 1}")), runs=runs
     )
 
 
@@ -190,7 +190,7 @@ def means(runs: Sequence[Judged]) -> dict[str, float]:
     return dict(sorted(((rule, sum(s) / len(s)) for rule, s in scores.items()), key=lambda item: item[1]))
 
 
-def _found(runs: Sequence[Judged]) -> str:
+def verdict(runs: Sequence[Judged]) -> str:
     scores = means(runs)
     better = [f"{rule} ({value:.1f})" for rule, value in scores.items() if value * TIE < scores[KEPT]]
     fell = [rule for rule in scores if any(one.collapsed for one in runs if one.rule == rule)]
