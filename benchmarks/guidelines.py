@@ -52,8 +52,8 @@ def main(words: Sequence[str] = ()) -> None:
     for rule in only:
         if rule not in RULES:
             sys.exit(f"guidelines: there is no rule {rule!r}; there are: {', '.join(RULES)}")
-    for rule in only:
-        for seed in range(SEEDS):
+    for seed in range(SEEDS):
+        for rule in only:
             trial(rule, seed)
     if not words:
         write_whole(ROOT / "docs" / PICTURE, picture())
