@@ -187,9 +187,12 @@ class Config:
     # Speed
     device: str = _speed("auto", "where to compute", among=("auto", "cpu", "cuda", "mps"), may_change=True)
     precision: str = _speed(
-        "auto", "of convolutions; auto is bf16 where the processor has it", among=("auto", "float32", "bf16")
+        "auto",
+        "of convolutions; auto is bf16 where the processor has it",
+        among=("auto", "float32", "bf16"),
+        may_change=True,  # as the machine may, which is worth other bits
     )
-    threads: int = _speed(0, "CPU threads; 0: one a core", low=0, high=1024)
+    threads: int = _speed(0, "CPU threads; 0: one a core", low=0, high=1024, may_change=True)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -128,6 +128,7 @@ class Session:
             device=self.device,
             processes=distributed.size(),
             threads=c.threads,
+            precision=c.precision,
             machine=platform.machine(),
         )
         if self.finished:
@@ -138,6 +139,11 @@ class Session:
         height, width = self.dataset.size
         about = f"{len(self.dataset):,} pictures of {height}x{width}"
         self.console.say(f"{self.folder.path}: {about}, on {self.device}{goes_on}")
+        if c.precision == "bf16" and self.device == "cpu" and not networks.has_bf16("cpu"):
+            self.console.say(
+                "bf16 is slow here, where the processor has no AVX512-bf16 (on one, 30 times as slow as float32): "
+                "stop, and go on with --precision float32"
+            )
         if not state.step:
             if len(self.dataset) < FEW and c.network != "vae" and not c.augment:
                 self.console.say(

@@ -377,7 +377,7 @@ def test_changed_names_what_may_not_change_and_only_that():
     free = {name for name, field in FIELDS.items() if field.metadata["may_change"]}
     assert free == {
         "data", "steps", "minutes", "report_every", "sample_every", "save_every", "evaluate_every", "recover",
-        "timelapse", "device",
+        "timelapse", "device", "precision", "threads",
     }  # fmt: skip
 
 

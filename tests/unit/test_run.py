@@ -178,6 +178,8 @@ def test_changed_options_are_named(tmp_path):
         ("save_every", 2),
         ("timelapse", "gif"),
         ("device", "cpu"),
+        ("precision", "bf16"),
+        ("threads", 2),
         ("steps", 6),
     ],
 )
@@ -459,3 +461,24 @@ def test_few_pictures_are_said_to_be_few(settings, said, tmp_path):
         run.train(planning.plan("faces:48", out=tmp_path / "run", preset=preset, settings=asked), console)
         few = "48 pictures are few, and D may learn them by heart: try --augment"
         assert (few in heard) is again
+
+
+def test_a_run_moves_to_another_machine(tmp_path, monkeypatch):
+    """Where the processor there has no bf16 the run says that it is slow so, and may change as it goes on."""
+    heard = []
+    console = SimpleNamespace(say=heard.append, progress=Console(quiet=True).progress)
+
+    def go_on(steps, **asked):
+        heard.clear()
+        run.train(planning.plan("faces:48", out=tmp_path / "run", settings={"steps": steps} | asked), console)
+        line = next(
+            one for one in reversed(list(Folder(tmp_path / "run").lines())) if one.get("event") in ("start", "resume")
+        )
+        return line["precision"], line["threads"], any(said.startswith("bf16 is slow here") for said in heard)
+
+    monkeypatch.setattr(session.networks, "has_bf16", lambda device: True)
+    assert go_on(2, **TINY | {"precision": "auto"}) == ("bf16", 1, False)
+    monkeypatch.setattr(session.networks, "has_bf16", lambda device: False)
+    assert go_on(4) == ("bf16", 1, True)
+    assert go_on(6, precision="float32", threads=2) == ("float32", 2, False)
+    assert go_on(8) == ("float32", 2, False)
