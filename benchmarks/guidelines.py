@@ -6,7 +6,7 @@
 
 `dcgan guidelines faces --threads 1`, a row a run. Equal time is five minutes of one core: speeds are measured in turns
 with the full set by the processor's own clock, as recipe.py does, and a run gets as many steps as fit, so it may go on
-beside other work. The picture of all of them is drawn when none is missing.
+beside other work. The picture shows all whose rows stand, once each rule has one; it wants their runs here.
 """
 
 import math
@@ -55,8 +55,8 @@ def main(words: Sequence[str] = ()) -> None:
     for seed in range(SEEDS):
         for rule in only:
             trial(rule, seed)
-    if not words:
-        write_whole(ROOT / "docs" / PICTURE, picture())
+    if list(words) != ["write"]:
+        draw()
     write_whole(ROOT / "docs" / "guidelines.md", page(rows("guidelines")).encode())
 
 
@@ -78,14 +78,17 @@ def steps(rule: str) -> int:
     return max(1, round(60 * MINUTES / speed(KEPT)["core_seconds_per_step"] * speed(rule)["value"]))
 
 
-def picture() -> bytes:
-    runs = [
-        guidelines.judged(rule, seed, planned(rule, seed, steps(rule)), COUNT, QUIET)
-        for rule in RULES
-        for seed in range(SEEDS)
-    ]
-    subject = f"{DATA}, {SIZE} px, {MINUTES:g} minutes of one core, seeds 0-{SEEDS - 1}"
-    return guidelines.figure(Result(subject=subject, found=guidelines.verdict(runs), figures=[], runs=runs))
+def draw() -> None:
+    """The strips of samples, where the runs of all rows lie here: none is trained again for it."""
+    found = sorted(rows("guidelines"), key=lambda row: row["seed"])
+    plans = {(row["rule"], row["seed"]): planned(row["rule"], row["seed"], row["steps"]) for row in found}
+    if {rule for rule, _ in plans} == {*RULES} and all(
+        (p.folder.path / "judged.json").is_file() for p in plans.values()
+    ):
+        runs = [guidelines.judged(*key, plan, COUNT, QUIET) for key, plan in plans.items()]
+        subject = f"{DATA}, {SIZE} px, {MINUTES:g} minutes of one core each"
+        made = Result(subject=subject, found=guidelines.verdict(runs), figures=[], runs=runs)
+        write_whole(ROOT / "docs" / PICTURE, guidelines.figure(made))
 
 
 def speed(rule: str) -> dict[str, Any]:
@@ -115,11 +118,14 @@ def page(found: Sequence[dict]) -> str:
             ", ".join(sorted({name for one in group for name in one.findings})) or "-",
         ]
         lines.append("| " + " | ".join(cells) + " |\n")
+    text = ABOUT + "".join(lines)
     if missing := len(RULES) * SEEDS - len(runs):
-        return ABOUT + "".join(lines) + f"\n{missing} of {len(RULES) * SEEDS} runs are to come.\n"
-    drawn = f"![Eight samples of each run, the best rule first]({PICTURE})"
-    told = guidelines.verdict(runs)
-    return ABOUT + "".join(lines) + f"\n{told[0].upper()}{told[1:]} (better: by more than {TIE:g} times).\n\n{drawn}\n"
+        text += f"\n{missing} of {len(RULES) * SEEDS} runs are to come.\n"
+    if {*scores} == {*RULES}:
+        told = guidelines.verdict(runs)
+        text += f"\n{told[0].upper()}{told[1:]} (better: by more than {TIE:g} times).\n"
+        text += f"\n![Eight samples of each run, the best rule first]({PICTURE})\n"
+    return text
 
 
 def _judged(row: dict) -> Judged:
