@@ -97,9 +97,8 @@ def test_what_it_says():
     kept = [run_of(KEPT, 100, 0), run_of(KEPT, 110, 1)]
     said, figures = told(*kept, run_of("no batch norm", 300, 0, recall=0.05), run_of("no batch norm", 280, 1))
     assert said == (
-        "the full set scores 105.0, and none of 1 broken ones is better; the worst is no batch norm, which scores "
-        "290.0; "
-        "collapsed: no batch norm"
+        "the full set scores 105.0, and none of 1 broken ones is better by 5%; the worst is no batch norm, which "
+        "scores 290.0; collapsed: no batch norm"
     )
     assert list(figures) == [KEPT, "no batch norm"]  # the best first
     assert (figures[KEPT].value, figures[KEPT].ok, figures["no batch norm"].ok) == (105, True, None)
@@ -110,7 +109,7 @@ def test_what_it_says():
     assert figures[KEPT].ok is False
     assert "none collapsed" in said
     said, figures = told(*kept, run_of("ReLU in D", 104, 0), run_of("ReLU in D", 102, 1))
-    assert "none of 1 broken ones is better" in said
+    assert "none of 1 broken ones is better by 5%" in said
     assert figures[KEPT].ok is True
 
 
@@ -133,8 +132,8 @@ def test_one_that_diverged_is_a_row_of_the_table():
     """It has no score, counts as collapsed, and stands last, in JSON that every reader understands."""
     said, figures = told(run_of(KEPT, 100), diverged("no batch norm"))
     assert said == (
-        "the full set scores 100.0, and none of 1 broken ones is better; the worst is no batch norm, which diverged; "
-        "collapsed: no batch norm"
+        "the full set scores 100.0, and none of 1 broken ones is better by 5%; the worst is no batch norm, which "
+        "diverged; collapsed: no batch norm"
     )
     assert list(figures) == [KEPT]
     held = json.loads(json.dumps(diverged("no batch norm").as_json(), allow_nan=False))

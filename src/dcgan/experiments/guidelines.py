@@ -196,7 +196,11 @@ def verdict(runs: Sequence[Judged]) -> str:
     fell = [rule for rule in scores if any(one.collapsed for one in runs if one.rule == rule)]
     worst, value = list(scores.items())[-1]
     words = f"the full set {_scores(scores[KEPT])}, and "
-    words += f"better are {', '.join(better)}" if better else f"none of {len(scores) - 1} broken ones is better"
+    words += (
+        f"better are {', '.join(better)}"
+        if better
+        else f"none of {len(scores) - 1} broken ones is better by {TIE - 1:.0%}"
+    )
     if len(scores) > 1:
         words += f"; the worst is {worst}, which {_scores(value)}"
     return words + (f"; collapsed: {', '.join(fell)}" if fell else "; none collapsed")
