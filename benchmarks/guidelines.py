@@ -48,16 +48,19 @@ recall below {collapse.LEAST_RECALL:g}. Two figures are of seeds 0 and 1.
 
 
 def main(words: Sequence[str] = ()) -> None:
-    only = [] if list(words) == ["write"] else list(words) or list(RULES)
+    if list(words) != ["write"]:
+        make(words or list(RULES))
+    write_whole(ROOT / "docs" / "guidelines.md", page(rows("guidelines")).encode())
+
+
+def make(only: Sequence[str]) -> None:
     for rule in only:
         if rule not in RULES:
             sys.exit(f"guidelines: there is no rule {rule!r}; there are: {', '.join(RULES)}")
     for seed in range(SEEDS):
         for rule in only:
             trial(rule, seed)
-    if list(words) != ["write"]:
-        draw()
-    write_whole(ROOT / "docs" / "guidelines.md", page(rows("guidelines")).encode())
+    draw()
 
 
 def trial(rule: str, seed: int) -> None:
@@ -82,9 +85,8 @@ def draw() -> None:
     """The strips of samples, where the runs of all rows lie here: none is trained again for it."""
     found = sorted(rows("guidelines"), key=lambda row: row["seed"])
     plans = {(row["rule"], row["seed"]): planned(row["rule"], row["seed"], row["steps"]) for row in found}
-    if {rule for rule, _ in plans} == {*RULES} and all(
-        (p.folder.path / "judged.json").is_file() for p in plans.values()
-    ):
+    here = all((plan.folder.path / "judged.json").is_file() for plan in plans.values())
+    if here and {rule for rule, _ in plans} == {*RULES}:
         runs = [guidelines.judged(*key, plan, COUNT, QUIET) for key, plan in plans.items()]
         subject = f"{DATA}, {SIZE} px, {MINUTES:g} minutes of one core each"
         made = Result(subject=subject, found=guidelines.verdict(runs), figures=[], runs=runs)
